@@ -1,0 +1,112 @@
+// Package admin is what an operator asks over HTTP: health, readiness, metrics
+// and profiles.
+package admin
+
+import (
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"ifmatch/rewrite"
+)
+
+// Metrics counts what the proxy does, for Prometheus. It is safe for use by many
+// sessions at once.
+type Metrics struct {
+	registry   *prometheus.Registry
+	statements *prometheus.CounterVec
+	conflicts  *prometheus.CounterVec
+	refused    *prometheus.CounterVec
+	unread     *prometheus.CounterVec
+	evicted    prometheus.Counter
+	sessions   prometheus.Gauge
+	handshakes *prometheus.CounterVec
+	panics     prometheus.Counter
+	seconds    *prometheus.HistogramVec
+	reloadOK   prometheus.Gauge
+	reloadTime prometheus.Gauge
+	known      sync.Map // statementKey → prometheus.Counter
+}
+
+// statementKey are the labels of a statement's counter.
+type statementKey struct {
+	table   string
+	verdict rewrite.Verdict
+}
+
+// NewMetrics returns counters that are registered and at zero.
+func NewMetrics() *Metrics {
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+	}
+	gauge := func(name, help string) prometheus.Gauge {
+		return prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
+	}
+	m := &Metrics{
+		registry:   prometheus.NewRegistry(),
+		statements: counter("ifmatch_statements_total", "Statements that name a guarded table, by what became of them.", "table", "verdict"),
+		conflicts:  counter("ifmatch_conflicts_total", "Writes that would have lost an update or broken a rule, by kind.", "table", "kind"),
+		refused:    counter("ifmatch_refused_total", "Statements that could not be proved safe.", "reason"),
+		unread:     counter("ifmatch_unread_total", "Writes to rows with no expectation that were refused.", "table"),
+		evicted:    prometheus.NewCounter(prometheus.CounterOpts{Name: "ifmatch_reads_evicted_total", Help: "Expectations forgotten because a scope held too many."}),
+		sessions:   gauge("ifmatch_sessions", "Client connections that are open."),
+		handshakes: counter("ifmatch_handshake_failures_total", "Connections that ended before authentication did, by reason.", "reason"),
+		panics:     prometheus.NewCounter(prometheus.CounterOpts{Name: "ifmatch_panics_total", Help: "Sessions ended by a defect of the proxy."}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "ifmatch_statement_seconds", Help: "Time of guarded writes, by stage.",
+			Buckets: prometheus.ExponentialBuckets(0.0001, 2.5, 12)}, []string{"stage"}),
+		reloadOK:   gauge("ifmatch_policy_last_reload_successful", "1 if the policy file was right when it was read last."),
+		reloadTime: gauge("ifmatch_policy_last_reload_timestamp_seconds", "When the policy in force was read."),
+	}
+	m.registry.MustRegister(m.statements, m.conflicts, m.refused, m.unread, m.evicted, m.sessions, m.handshakes,
+		m.panics, m.seconds, m.reloadOK, m.reloadTime,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// Statement counts a statement that names a guarded table.
+func (m *Metrics) Statement(table string, v rewrite.Verdict) {
+	key := statementKey{table, v}
+	c, ok := m.known.Load(key)
+	if !ok {
+		c, _ = m.known.LoadOrStore(key, m.statements.WithLabelValues(table, v.String()))
+	}
+	c.(prometheus.Counter).Inc()
+}
+
+// Conflict counts a conflict.
+func (m *Metrics) Conflict(table string, k rewrite.Kind) {
+	m.conflicts.WithLabelValues(table, k.String()).Inc()
+}
+
+// Refused counts a statement that was refused. reason is one of a few words.
+func (m *Metrics) Refused(reason string) { m.refused.WithLabelValues(reason).Inc() }
+
+// Unread counts a write that was refused because its row has no expectation.
+func (m *Metrics) Unread(table string) { m.unread.WithLabelValues(table).Inc() }
+
+// Sessions adds to the number of open sessions.
+func (m *Metrics) Sessions(delta int) { m.sessions.Add(float64(delta)) }
+
+// HandshakeFailed counts a connection that ended before authentication did.
+func (m *Metrics) HandshakeFailed(reason string) { m.handshakes.WithLabelValues(reason).Inc() }
+
+// Panic counts a session that a defect ended.
+func (m *Metrics) Panic() { m.panics.Inc() }
+
+// Seconds records how long a stage of a guarded write took.
+func (m *Metrics) Seconds(stage string, d time.Duration) {
+	m.seconds.WithLabelValues(stage).Observe(d.Seconds())
+}
+
+// Reloaded records an attempt to read the policy.
+func (m *Metrics) Reloaded(ok bool) {
+	if !ok {
+		m.reloadOK.Set(0)
+		return
+	}
+	m.reloadOK.Set(1)
+	m.reloadTime.SetToCurrentTime()
+}

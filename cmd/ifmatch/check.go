@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"ifmatch/conf"
+	"ifmatch/policy"
+	"ifmatch/ruleset"
+	"ifmatch/schema"
+)
+
+func checkCommand() *cobra.Command {
+	cfg := conf.Default()
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "Check a policy, with --backend against the real schema",
+		Long: "Check a policy: every fault is listed. With --backend and --service-user it is held against\n" +
+			"the real schema, and what can write guarded tables behind the proxy's back is named.",
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := conf.Load(cmd.Flags(), &cfg, os.Getenv); err != nil {
+				return err
+			}
+			return check(cmd, &cfg)
+		},
+	}
+	someFlags(cmd, &cfg, "policy", "backend", "service-user", "service-password", "backend-tls", "backend-ca", "config")
+	return cmd
+}
+
+// someFlags gives a command those of the configuration's flags that it needs.
+func someFlags(cmd *cobra.Command, cfg *conf.Config, names ...string) {
+	all := pflag.NewFlagSet("", pflag.ContinueOnError)
+	cfg.Flags(all)
+	for _, name := range names {
+		cmd.Flags().AddFlag(all.Lookup(name))
+	}
+}
+
+func check(cmd *cobra.Command, cfg *conf.Config) error {
+	out := cmd.OutOrStdout()
+	p, err := policy.Load(cfg.Policy)
+	if err != nil {
+		return err
+	}
+	faults := p.Unsupported()
+	if cfg.ServiceUser == "" {
+		if cmd.Flags().Changed("backend") {
+			return usage(fmt.Errorf("--backend needs --service-user, the account that reads the schema"))
+		}
+		if err := faults.Err(); err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "%s: right, %d guarded tables; give --backend and --service-user to hold it against the schema\n", cfg.Policy, len(p.Tables))
+		return nil
+	}
+	db, err := openService(cfg)
+	if err != nil {
+		return usage(err)
+	}
+	defer db.Close()
+	ctx, cancel := context.WithTimeout(cmd.Context(), startTimeout)
+	defer cancel()
+	c, err := schema.Read(ctx, db, ruleset.Names(p))
+	if err != nil {
+		return fmt.Errorf("read the schema of %s: %w", cfg.Backend, err)
+	}
+	faults = append(faults, schema.Check(c, p)...)
+	faults.Sort()
+	for _, w := range c.Writers(ruleset.Names(p)) {
+		fmt.Fprintf(out, "warning: %s %s can write %s behind the proxy's back: %s\n", w.Kind, w.Name, w.Table, w.Detail)
+	}
+	for _, unseen := range c.Unseen {
+		fmt.Fprintf(out, "warning: not seen: %s\n", unseen)
+	}
+	if err := faults.Err(); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "%s: right, %d guarded tables, on %s %s at %s\n", cfg.Policy, len(p.Tables), c.Flavor, c.VersionText, cfg.Backend)
+	return nil
+}

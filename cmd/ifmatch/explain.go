@@ -1,0 +1,226 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"ifmatch/conf"
+	"ifmatch/policy"
+	"ifmatch/rewrite"
+	"ifmatch/ruleset"
+	"ifmatch/sqltext"
+)
+
+func explainCommand() *cobra.Command {
+	cfg := conf.Default()
+	var format, database string
+	cmd := &cobra.Command{
+		Use:   "explain [SQL]",
+		Short: "Say what becomes of a statement, and why",
+		Long: "Say what becomes of statements (given as argument or on standard input): verdict, strategy,\n" +
+			"the SQL that would be sent, and why. Without --service-user the policy must have key: for each table.",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return usage(fmt.Errorf("explain takes one text, in quotes; it has %d arguments", len(args)))
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := conf.Load(cmd.Flags(), &cfg, os.Getenv); err != nil {
+				return err
+			}
+			if format != "text" && format != "json" {
+				return usage(fmt.Errorf("--format is text or json, not %q", format))
+			}
+			sql, err := statementText(cmd, args)
+			if err != nil {
+				return err
+			}
+			rules, err := explainRules(cmd.Context(), &cfg)
+			if err != nil {
+				return err
+			}
+			if database == "" {
+				database = onlySchema(rules)
+			}
+			explained, err := explain(rules, sql, database)
+			if err != nil {
+				return err
+			}
+			return printExplained(cmd.OutOrStdout(), explained, format)
+		},
+	}
+	someFlags(cmd, &cfg, "policy", "backend", "service-user", "service-password", "backend-tls", "backend-ca", "config")
+	cmd.Flags().StringVar(&format, "format", "text", "`format` of the answer: text or json")
+	cmd.Flags().StringVar(&database, "database", "", "current `database`; default: that of the policy's tables, if they are in one")
+	return cmd
+}
+
+// explanation is what explain says of one statement.
+type explanation struct {
+	Statement   string `json:"statement"`
+	Verdict     string `json:"verdict"`
+	Strategy    string `json:"strategy,omitempty"`
+	Table       string `json:"table,omitempty"`
+	Expectation string `json:"expectation,omitempty"`
+	SQL         string `json:"sql,omitempty"`
+	Prepared    string `json:"prepared,omitempty"`
+	Why         string `json:"why"`
+}
+
+func statementText(cmd *cobra.Command, args []string) (string, error) {
+	if len(args) == 1 && args[0] != "-" {
+		return args[0], nil
+	}
+	b, err := io.ReadAll(io.LimitReader(cmd.InOrStdin(), 64<<20))
+	if err != nil {
+		return "", fmt.Errorf("read standard input: %w", err)
+	}
+	if strings.TrimSpace(string(b)) == "" {
+		return "", usage(errors.New("explain wants a statement, as an argument or on standard input"))
+	}
+	return string(b), nil
+}
+
+// explainRules reads policy and, with a service account, the schema.
+func explainRules(ctx context.Context, cfg *conf.Config) (*rewrite.Rules, error) {
+	if cfg.ServiceUser == "" {
+		p, err := policy.Load(cfg.Policy)
+		if err != nil {
+			return nil, err
+		}
+		if err := p.Unsupported().Err(); err != nil {
+			return nil, err
+		}
+		catalog, err := ruleset.Offline(p)
+		if err != nil {
+			return nil, err
+		}
+		return rewrite.Compile(p, catalog), nil
+	}
+	db, err := openService(cfg)
+	if err != nil {
+		return nil, usage(err)
+	}
+	defer db.Close()
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	return (&ruleset.Source{PolicyFile: cfg.Policy, DB: db}).Load(ctx)
+}
+
+// onlySchema gives the schema that all guarded tables are in, or "".
+func onlySchema(rules *rewrite.Rules) string {
+	only := ""
+	for _, t := range rules.All() {
+		if only != "" && only != t.Name.Schema {
+			return ""
+		}
+		only = t.Name.Schema
+	}
+	return only
+}
+
+func explain(rules *rewrite.Rules, sql, database string) ([]explanation, error) {
+	lexis := sqltext.Lexis{Flavor: rules.Catalog.Flavor, Version: rules.Catalog.Version}
+	var whole sqltext.Text
+	if err := whole.Lex([]byte(sql), &lexis); err != nil {
+		return nil, usage(err)
+	}
+	env := rewrite.Env{DB: database, UTF8: true}
+	var all []explanation
+	for _, span := range whole.Statements(nil) {
+		one := sql[whole.Tokens[span.Start].Start:whole.Tokens[span.End-1].End]
+		if span.Start == 0 {
+			one = sql[:whole.Tokens[span.End-1].End] // with a hint that stands before it
+		}
+		var t sqltext.Text
+		if err := t.Lex([]byte(one), &lexis); err != nil {
+			return nil, usage(err)
+		}
+		all = append(all, explainOne(rules, &t, env))
+	}
+	return all, nil
+}
+
+func explainOne(rules *rewrite.Rules, t *sqltext.Text, env rewrite.Env) explanation {
+	e := explanation{Statement: strings.TrimSpace(string(t.SQL))}
+	plan := rules.Plan(t, t.Statements(nil)[0], env)
+	e.Verdict, e.Strategy, e.Why = plan.Verdict.String(), plan.Strategy.String(), plan.Why
+	if plan.Table != nil {
+		e.Table = plan.Table.Name.String()
+	}
+	switch plan.Verdict {
+	case rewrite.Pass:
+		e.SQL = e.Statement
+	case rewrite.Refuse:
+		e.Why = plan.Reason
+	case rewrite.Guard:
+		explainGuard(&e, plan, t)
+	}
+	return e
+}
+
+// explainGuard adds the SQL that would be sent: with the constants of the
+// statement, or for one with parameters what would be prepared.
+func explainGuard(e *explanation, plan *rewrite.Plan, t *sqltext.Text) {
+	if plan.Params() > 0 {
+		sql, _ := plan.Prepared(t)
+		e.Prepared = string(sql)
+		return
+	}
+	var hint []sqltext.Pair
+	if len(t.Hints) == 1 {
+		var err error
+		if hint, err = sqltext.ParseHint(string(t.SQL[t.Hints[0].Start:t.Hints[0].End])); err != nil {
+			e.Verdict, e.Strategy, e.Why = rewrite.Refuse.String(), "", err.Error()
+			return
+		}
+	}
+	var b rewrite.Binding
+	if refused := plan.Bind(t, nil, hint, &b); refused != nil {
+		e.Verdict, e.Strategy, e.Why = rewrite.Refuse.String(), "", refused.Text
+		return
+	}
+	e.Expectation = b.Source.String()
+	e.SQL = string(plan.AppendText(nil, t, &b))
+}
+
+func printExplained(out io.Writer, all []explanation, format string) error {
+	if format == "json" {
+		enc := json.NewEncoder(out)
+		enc.SetEscapeHTML(false)
+		enc.SetIndent("", "  ")
+		if len(all) == 1 {
+			return enc.Encode(all[0])
+		}
+		return enc.Encode(all)
+	}
+	for i, e := range all {
+		if i > 0 {
+			fmt.Fprintln(out)
+		}
+		line := func(name, value string) {
+			if value != "" {
+				fmt.Fprintf(out, "%-12s %s\n", name+":", value)
+			}
+		}
+		if len(all) > 1 {
+			line("statement", e.Statement)
+		}
+		line("verdict", e.Verdict)
+		line("strategy", e.Strategy)
+		line("table", e.Table)
+		line("expectation", e.Expectation)
+		line("sql", e.SQL)
+		line("prepared", e.Prepared)
+		line("why", e.Why)
+	}
+	return nil
+}

@@ -1,0 +1,197 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/tls"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"ifmatch/admin"
+	"ifmatch/certs"
+	"ifmatch/conf"
+	"ifmatch/proxy"
+	"ifmatch/ruleset"
+)
+
+func serveCommand() *cobra.Command {
+	cfg := conf.Default()
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the proxy",
+		Long:  "Run the proxy. It listens once policy and schema have been checked.\nSIGHUP reads policy and certificates again; SIGTERM and SIGINT drain and stop.",
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := conf.Load(cmd.Flags(), &cfg, os.Getenv); err != nil {
+				return err
+			}
+			signals := make(chan os.Signal, 4)
+			signal.Notify(signals, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT)
+			defer signal.Stop(signals)
+			return serve(cmd.Context(), &cfg, signals, cmd.ErrOrStderr())
+		},
+	}
+	cfg.Flags(cmd.Flags())
+	return cmd
+}
+
+// startTimeout bounds the reading of the schema at start and on reload.
+const startTimeout = 30 * time.Second
+
+// serve runs the proxy until a signal or ctx ends it.
+func serve(ctx context.Context, cfg *conf.Config, signals <-chan os.Signal, logTo io.Writer) error {
+	log := newLogger(cfg, logTo)
+	metrics := admin.NewMetrics()
+	db, err := openService(cfg)
+	if err != nil {
+		return usage(err)
+	}
+	if db != nil {
+		defer db.Close()
+	}
+	source := &ruleset.Source{PolicyFile: cfg.Policy, DB: db, Log: log}
+	loadCtx, cancel := context.WithTimeout(ctx, startTimeout)
+	rules, err := source.Load(loadCtx)
+	cancel()
+	if err != nil {
+		return err
+	}
+	metrics.Reloaded(true)
+	clientTLS := &atomic.Pointer[tls.Config]{}
+	tlsConfig, err := certs.Server(cfg.TLSCert, cfg.TLSKey)
+	if err != nil {
+		return usage(err)
+	}
+	clientTLS.Store(tlsConfig)
+	backendTLS, err := certs.Backend(cfg.BackendTLS, cfg.BackendCA, cfg.Backend)
+	if err != nil {
+		return usage(err)
+	}
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		return fmt.Errorf("make a key: %w", err)
+	}
+	var server *proxy.Server
+	server, err = proxy.New(proxy.Config{
+		Backend: cfg.Backend, ClientTLS: clientTLS.Load, RequireTLS: cfg.RequireTLS,
+		BackendTLS: backendTLS, TLSOptional: cfg.BackendTLS == conf.TLSPreferred, RSAKey: key,
+		MaxSessions: cfg.MaxSessions, PlanCache: cfg.PlanCache, Rules: rules,
+		SchemaChanged: func(ctx context.Context) error { return refresh(ctx, source, server, log) },
+		Meter:         metrics, Log: log,
+	})
+	if err != nil {
+		return err
+	}
+	ln, err := net.Listen("tcp", cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("listen on --listen %s: %w", cfg.Listen, err)
+	}
+	stopAdmin, err := serveAdmin(cfg, db, metrics, log)
+	if err != nil {
+		ln.Close()
+		return err
+	}
+	defer stopAdmin()
+	log.Info("listening", "address", ln.Addr().String(), "backend", cfg.Backend, "tables", rules.Tables(), "policy", cfg.Policy)
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(ln) }()
+	tick := time.NewTicker(cfg.SchemaRefresh)
+	defer tick.Stop()
+	for {
+		select {
+		case err := <-served:
+			return err
+		case <-tick.C:
+			ctx, cancel := context.WithTimeout(ctx, startTimeout)
+			if err := refresh(ctx, source, server, log); err != nil {
+				log.Error("schema could not be read again; the old one is kept", "error", err)
+			}
+			cancel()
+		case sig := <-signals:
+			if sig == syscall.SIGHUP {
+				reload(ctx, cfg, source, server, clientTLS, metrics, log)
+				continue
+			}
+			log.Info("draining", "signal", sig.String(), "for", cfg.Drain)
+			drain(server, cfg.Drain)
+			return nil
+		case <-ctx.Done():
+			drain(server, cfg.Drain)
+			return nil
+		}
+	}
+}
+
+func drain(server *proxy.Server, d time.Duration) {
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	defer cancel()
+	server.Shutdown(ctx)
+}
+
+// refresh swaps the rules where the schema has changed.
+func refresh(ctx context.Context, source *ruleset.Source, server *proxy.Server, log *slog.Logger) error {
+	rules, changed, err := source.Refresh(ctx)
+	if err != nil || !changed {
+		return err
+	}
+	server.SetRules(rules)
+	log.Info("schema has changed", "generation", rules.Generation)
+	return nil
+}
+
+// reload reads policy and certificates again and keeps the old ones where the
+// new are wrong.
+func reload(ctx context.Context, cfg *conf.Config, source *ruleset.Source, server *proxy.Server, clientTLS *atomic.Pointer[tls.Config], metrics *admin.Metrics, log *slog.Logger) {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	rules, err := source.Load(ctx)
+	if err != nil {
+		metrics.Reloaded(false)
+		log.Error("policy is wrong; the old one is kept", "error", err)
+	} else {
+		server.SetRules(rules)
+		metrics.Reloaded(true)
+		log.Info("policy read again", "tables", rules.Tables(), "generation", rules.Generation)
+	}
+	if cfg.TLSCert == "" {
+		return
+	}
+	tlsConfig, err := certs.Server(cfg.TLSCert, cfg.TLSKey)
+	if err != nil {
+		log.Error("certificate is wrong; the old one is kept", "error", err)
+		return
+	}
+	clientTLS.Store(tlsConfig)
+	log.Info("certificate read again")
+}
+
+// serveAdmin starts the admin listener, unless there is none.
+func serveAdmin(cfg *conf.Config, db *sql.DB, metrics *admin.Metrics, log *slog.Logger) (stop func(), err error) {
+	if cfg.Admin == "" {
+		return func() {}, nil
+	}
+	ln, err := net.Listen("tcp", cfg.Admin)
+	if err != nil {
+		return nil, fmt.Errorf("listen on --admin %s: %w", cfg.Admin, err)
+	}
+	server := &http.Server{Handler: admin.Handler(metrics, backendReady(db)), ReadHeaderTimeout: 5 * time.Second}
+	go func() {
+		if err := server.Serve(ln); err != nil && !errors.Is(err, http.ErrServerClosed) {
+			log.Error("admin listener failed", "error", err)
+		}
+	}()
+	return func() { server.Close() }, nil
+}

@@ -1,0 +1,200 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// dataPrefix begins the name of every data folder; the id of the test process
+// and a random part follow, so that a later run can tell what a killed one left.
+const dataPrefix = "ifmatch-test-"
+
+// setUp is run by either server once it is up, and lets root in over TCP:
+// without name resolution 127.0.0.1 is not the localhost of its first account.
+const setUp = `CREATE USER IF NOT EXISTS 'root'@'%';
+GRANT ALL PRIVILEGES ON *.* TO 'root'@'%' WITH GRANT OPTION;
+`
+
+// options are those of both servers, for a data folder as the server sees it.
+// Durability and memory are traded for speed: nothing here outlives the run.
+func options(data string, port int) []string {
+	return []string{
+		"--no-defaults",
+		"--datadir=" + data + "/data",
+		"--socket=" + data + "/s",
+		"--pid-file=" + data + "/pid",
+		"--init-file=" + data + "/setup.sql",
+		"--ssl-ca=" + data + "/ca.pem",
+		"--ssl-cert=" + data + "/cert.pem",
+		"--ssl-key=" + data + "/key.pem",
+		"--bind-address=127.0.0.1",
+		"--port=" + strconv.Itoa(port),
+		"--skip-name-resolve",
+		"--skip-log-bin",
+		"--max-connections=1000",
+		"--max-allowed-packet=64M",
+		"--local-infile=1",
+		"--innodb-buffer-pool-size=64M",
+		"--innodb-flush-log-at-trx-commit=2",
+		"--table-definition-cache=600",
+		"--table-open-cache=2000",
+	}
+}
+
+// leaner halves what MySQL takes for a thousand connections. The performance
+// schema itself stays: it shows connection attributes.
+var leaner = []string{
+	"--innodb-log-buffer-size=4M",
+	"--performance-schema-digests-size=100",
+	"--performance-schema-error-size=0",
+	"--performance-schema-events-statements-history-long-size=0",
+	"--performance-schema-max-memory-classes=0",
+}
+
+func startMariaDB() (*Server, error) {
+	mariadbd, err := look("mariadbd", "Debian's package mariadb-server")
+	if err != nil {
+		return nil, err
+	}
+	install, err := look("mariadb-install-db", "Debian's package mariadb-server")
+	if err != nil {
+		return nil, err
+	}
+	data, err := newData(os.TempDir())
+	if err != nil {
+		return nil, err
+	}
+	asRoot := []string{}
+	if os.Geteuid() == 0 {
+		asRoot = []string{"--user=root"}
+	}
+	args := append([]string{"--no-defaults", "--datadir=" + data + "/data", "--skip-test-db",
+		"--auth-root-authentication-method=normal", "--skip-name-resolve"}, asRoot...)
+	if out, err := exec.Command(install, args...).CombinedOutput(); err != nil {
+		_ = os.RemoveAll(data)
+		return nil, fmt.Errorf("prepare the data of MariaDB: %w\n%s", err, tail(out))
+	}
+	return start(&Server{Flavor: FlavorMariaDB, data: data}, func(port int) *exec.Cmd {
+		return exec.Command(mariadbd, append(append(options(data, port), "--sync-frm=0"), asRoot...)...)
+	})
+}
+
+// startMySQL runs MySQL inside the folder of its own Debian system: its
+// libraries are newer than those around it. The data stand in the /tmp of that
+// system, so nothing has to be mounted and many servers can run at once.
+func startMySQL() (*Server, error) {
+	root, err := mysqlRoot()
+	if err != nil {
+		return nil, err
+	}
+	const mysqld = "usr/sbin/mysqld"
+	if _, err := os.Stat(filepath.Join(root, mysqld)); err != nil {
+		return nil, fmt.Errorf("MySQL is not in %s (integration/server/install puts it there; or name another folder in %s): %w",
+			root, EnvMySQLRoot, err)
+	}
+	data, err := newData(filepath.Join(root, "tmp"))
+	if err != nil {
+		return nil, err
+	}
+	host := "/tmp/" + filepath.Base(data)
+	run := func(args ...string) *exec.Cmd {
+		cmd := exec.Command("/"+mysqld, args...)
+		cmd.Err = nil // it is looked for inside the chroot, not here
+		cmd.Dir = "/"
+		cmd.SysProcAttr = inside(root)
+		return cmd
+	}
+	if out, err := run("--no-defaults", "--initialize-insecure", "--user=root", "--datadir="+host+"/data").CombinedOutput(); err != nil {
+		_ = os.RemoveAll(data)
+		return nil, fmt.Errorf("prepare the data of MySQL in %s (needs root, or user namespaces): %w\n%s", root, err, tail(out))
+	}
+	return start(&Server{Flavor: FlavorMySQL, data: data}, func(port int) *exec.Cmd {
+		return run(append(options(host, port), append(leaner, "--user=root", "--mysqlx=OFF", "--secure-file-priv=NULL")...)...)
+	})
+}
+
+// mysqlRoot is the folder with MySQL's Debian system; the script install has
+// the same default.
+func mysqlRoot() (string, error) {
+	if dir := os.Getenv(EnvMySQLRoot); dir != "" {
+		return filepath.Abs(dir)
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("where MySQL is: %w (name its folder in %s)", err, EnvMySQLRoot)
+	}
+	return filepath.Join(cache, "ifmatch", "mysql-sid"), nil
+}
+
+// start runs the server with a prepared data folder until it answers, and
+// again where somebody else took the port meanwhile.
+func start(s *Server, command func(port int) *exec.Cmd) (*Server, error) {
+	err := os.WriteFile(filepath.Join(s.data, "setup.sql"), []byte(setUp), 0o644)
+	if err == nil {
+		s.CAFile = filepath.Join(s.data, "ca.pem")
+		err = writeCertificates(s.data)
+	}
+	for range 3 {
+		if err != nil {
+			break
+		}
+		var port int
+		if port, err = freePort(); err != nil {
+			break
+		}
+		s.Addr = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+		s.proc, err = launch(command(port), s.data, s.ping)
+		if err == nil {
+			return s, nil
+		}
+		if errors.Is(err, errPortTaken) {
+			err = nil
+		}
+	}
+	_ = os.RemoveAll(s.data)
+	if err == nil {
+		err = errPortTaken
+	}
+	return nil, fmt.Errorf("start %s: %w", s.Flavor, err)
+}
+
+func look(program, from string) (string, error) {
+	for _, dir := range []string{"", "/usr/sbin/", "/usr/local/sbin/"} {
+		if path, err := exec.LookPath(dir + program); err == nil {
+			return path, nil
+		}
+	}
+	return "", fmt.Errorf("%s is not installed (%s has it; integration/server/install installs it)", program, from)
+}
+
+// newData makes a data folder under parent, and removes those of test
+// processes that are gone.
+func newData(parent string) (string, error) {
+	old, _ := filepath.Glob(filepath.Join(parent, dataPrefix+"*"))
+	for _, dir := range old {
+		id, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(dir), dataPrefix), "-")
+		if pid, err := strconv.Atoi(id); err == nil && !alive(pid) {
+			_ = os.RemoveAll(dir)
+		}
+	}
+	dir, err := os.MkdirTemp(parent, fmt.Sprintf("%s%d-*", dataPrefix, os.Getpid()))
+	if err != nil {
+		return "", fmt.Errorf("make a folder for the server's data: %w", err)
+	}
+	return dir, nil
+}
+
+func freePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, fmt.Errorf("find a free port: %w", err)
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().(*net.TCPAddr).Port, nil
+}

@@ -1,0 +1,47 @@
+package policy
+
+import "ifmatch/fault"
+
+// unsupported is what the language has and this build does not do yet. A value
+// of "" stands for the key whatever its value. What is built is deleted here.
+var unsupported = []struct{ path, value string }{
+	{"status", ""},
+	{"pending", ""},
+	{"number", ""},
+	{"require", ""},
+	{"version.digest", ""},
+	{"mode", "observe"}, // of defaults, tables and accounts
+	{"scope", "transaction"},
+	{"scope", "context"},
+	{"relative", "guard"},
+	{"on_conflict", "rollback"},
+	{"on_conflict", "statement"},
+	{"partial", "proceed"},
+	{"upsert", "allow"},
+	{"upsert", "check"},
+	{"noop", "skip"},
+	{"read_ttl", ""},
+	{"max_reads", ""},
+	{"routines", ""},
+}
+
+// Unsupported lists what the policy says outright and this build does not do,
+// with its positions: "not supported yet: …". Defaults that are not written are
+// never in it. A policy for which it is not empty must not be served: it would
+// promise what is not kept.
+func (p *Policy) Unsupported() Faults {
+	var list fault.List
+	for _, m := range p.marks {
+		for _, u := range unsupported {
+			switch {
+			case m.path != u.path:
+			case u.value == "":
+				list.Add(m.pos, "not supported yet: %s", m.path)
+			case u.value == m.value:
+				list.Add(m.pos, "not supported yet: %s: %s", m.path, m.value)
+			}
+		}
+	}
+	list.Sort()
+	return list
+}

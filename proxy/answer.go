@@ -1,0 +1,299 @@
+package proxy
+
+import (
+	"errors"
+
+	"ifmatch/wire"
+)
+
+// answer is how the backend's answer to a command ended.
+type answer struct {
+	ok     wire.OK // of the last result; Info and State are not kept
+	failed *wire.ERR
+}
+
+// next waits for the backend's next packet.
+func (s *session) next() (first byte, n int, err error) {
+	first, n, err = s.backend.Next()
+	if err != nil {
+		return 0, 0, &backendError{err}
+	}
+	return first, n, nil
+}
+
+// payload gives the backend's current packet as a whole.
+func (s *session) payload() ([]byte, error) {
+	p, err := s.backend.Payload(maxAnswer)
+	if err != nil {
+		return nil, &backendError{err}
+	}
+	return p, nil
+}
+
+// pass hands the backend's current packet on to the client.
+func (s *session) pass() error { return s.side(s.backend.Pass(s.client)) }
+
+// side tells whose fault an error of relaying from backend to client is.
+func (s *session) side(err error) error {
+	var write *wire.WriteError
+	if err == nil || errors.As(err, &write) {
+		return err
+	}
+	return &backendError{err}
+}
+
+// send sends a command packet, in pieces, to the backend.
+func (s *session) send(pieces ...[]byte) error {
+	s.backend.ResetSeq()
+	if err := s.backend.WritePieces(pieces...); err != nil {
+		return &backendError{err}
+	}
+	if err := s.backend.Flush(); err != nil {
+		return &backendError{err}
+	}
+	return nil
+}
+
+// passCommand hands the client's current packet on to the backend as it came.
+func (s *session) passCommand() error {
+	s.backend.ResetSeq()
+	if err := s.client.Pass(s.backend); err != nil {
+		var write *wire.WriteError
+		if errors.As(err, &write) {
+			return &backendError{err}
+		}
+		return err
+	}
+	if err := s.backend.Flush(); err != nil {
+		return &backendError{err}
+	}
+	return nil
+}
+
+// clientOK gives the OK packet p, which was parsed as ok, as the client is to
+// see it: without a session state that it did not ask for.
+func (s *session) clientOK(ok *wire.OK, p []byte) []byte {
+	strip := s.strip && ok.Status.Has(wire.StatusSessionStateChanged)
+	if !strip && !s.more {
+		return p
+	}
+	shown, caps := *ok, s.caps
+	if strip {
+		shown.Status &^= wire.StatusSessionStateChanged
+		caps &^= wire.ClientSessionTrack
+	}
+	if s.more {
+		shown.Status |= wire.StatusMoreResults
+	}
+	s.scratch = shown.Append(s.scratch[:0], caps)
+	return s.scratch
+}
+
+// clientStatus gives the status flags of an answer of the proxy's own.
+func (s *session) clientStatus() wire.Status {
+	status := s.status &^ (wire.StatusMoreResults | wire.StatusSessionStateChanged | wire.StatusCursorExists | wire.StatusLastRowSent)
+	if s.more {
+		status |= wire.StatusMoreResults
+	}
+	return status
+}
+
+// clientEOF gives the EOF packet p as the client is to see it.
+func (s *session) clientEOF(eof wire.EOF, p []byte) []byte {
+	if !s.more {
+		return p
+	}
+	s.scratch = wire.AppendEOF(s.scratch[:0], eof.Warnings, eof.Status|wire.StatusMoreResults)
+	return s.scratch
+}
+
+// passOK hands an OK packet on to the client and takes over what it says.
+func (s *session) passOK() (wire.OK, error) {
+	p, err := s.payload()
+	if err != nil {
+		return wire.OK{}, err
+	}
+	ok, err := wire.ParseOK(p, s.caps)
+	if err != nil {
+		return ok, &backendError{err}
+	}
+	s.note(&ok)
+	return ok, s.client.WritePacket(s.clientOK(&ok, p))
+}
+
+// passERR hands an error packet on to the client.
+func (s *session) passERR() (*wire.ERR, error) {
+	p, err := s.payload()
+	if err != nil {
+		return nil, err
+	}
+	failed, err := wire.ParseERR(p, s.caps)
+	if err != nil {
+		return nil, &backendError{err}
+	}
+	s.noteERR(&failed)
+	return &failed, s.client.WritePacket(p)
+}
+
+// noteERR takes over what an error says of the session: some roll back the
+// transaction, and error packets have no status flags to tell.
+func (s *session) noteERR(failed *wire.ERR) {
+	switch failed.Code {
+	case 1213, 1614, 1180, 3101: // deadlock, XA rollback, error during COMMIT
+		s.status &^= wire.StatusInTrans
+		s.tx.ended()
+	}
+}
+
+// relay passes a whole answer on, with all its results, and flushes it.
+func (s *session) relay() (answer, error) {
+	var a answer
+	for {
+		more, err := s.relayResult(&a)
+		if err != nil {
+			return a, err
+		}
+		if !more {
+			s.failed = a.failed != nil
+			return a, s.client.Flush()
+		}
+	}
+}
+
+// relayResult passes one result on: OK, error, rows, or a file that the server
+// asks the client for.
+func (s *session) relayResult(a *answer) (more bool, err error) {
+	first, _, err := s.next()
+	if err != nil {
+		return false, err
+	}
+	switch first {
+	case wire.OKHeader:
+		a.ok, err = s.passOK()
+		return a.ok.Status.Has(wire.StatusMoreResults), err
+	case wire.ERRHeader:
+		a.failed, err = s.passERR()
+		return false, err
+	case wire.LocalInfileHeader:
+		if err := s.pass(); err != nil {
+			return false, err
+		}
+		return true, s.relayFile()
+	}
+	p, err := s.payload()
+	if err != nil {
+		return false, err
+	}
+	columns, size := wire.ReadLenInt(p)
+	if size == 0 {
+		return false, &backendError{&wire.MalformedError{What: "result has no number of columns"}}
+	}
+	if err := s.client.WritePacket(p); err != nil {
+		return false, err
+	}
+	return s.relayRows(columns, a)
+}
+
+// relayRows passes column definitions and rows on.
+func (s *session) relayRows(columns uint64, a *answer) (more bool, err error) {
+	for range columns {
+		if _, _, err := s.next(); err != nil {
+			return false, err
+		}
+		if err := s.pass(); err != nil {
+			return false, err
+		}
+	}
+	if !s.caps.Has(wire.ClientDeprecateEOF) {
+		if _, _, err := s.next(); err != nil {
+			return false, err
+		}
+		p, err := s.payload()
+		if err != nil {
+			return false, err
+		}
+		eof, err := wire.ParseEOF(p)
+		if err != nil {
+			return false, &backendError{err}
+		}
+		if err := s.client.WritePacket(s.clientEOF(eof, p)); err != nil {
+			return false, err
+		}
+		if eof.Status.Has(wire.StatusCursorExists) {
+			s.noteStatus(eof.Status)
+			a.ok = wire.OK{Header: wire.EOFHeader, Status: eof.Status}
+			return eof.Status.Has(wire.StatusMoreResults), nil
+		}
+	}
+	return s.relayToEnd(a)
+}
+
+// relayToEnd passes packets on up to and with the one that ends the rows.
+func (s *session) relayToEnd(a *answer) (more bool, err error) {
+	first, _, err := s.backend.PassRows(s.client)
+	if err != nil {
+		return false, s.side(err)
+	}
+	if first == wire.ERRHeader {
+		a.failed, err = s.passERR()
+		return false, err
+	}
+	if s.caps.Has(wire.ClientDeprecateEOF) {
+		a.ok, err = s.passOK()
+		return a.ok.Status.Has(wire.StatusMoreResults), err
+	}
+	p, err := s.payload()
+	if err != nil {
+		return false, err
+	}
+	eof, err := wire.ParseEOF(p)
+	if err != nil {
+		return false, &backendError{err}
+	}
+	s.noteStatus(eof.Status)
+	a.ok = wire.OK{Header: wire.EOFHeader, Status: eof.Status, Warnings: eof.Warnings}
+	return eof.Status.Has(wire.StatusMoreResults), s.client.WritePacket(s.clientEOF(eof, p))
+}
+
+// relayFile passes the content of LOCAL INFILE from client to backend: packets
+// up to an empty one.
+func (s *session) relayFile() error {
+	if err := s.client.Flush(); err != nil {
+		return err
+	}
+	for {
+		_, n, err := s.client.Next()
+		if err != nil {
+			return err
+		}
+		if err := s.client.Pass(s.backend); err != nil {
+			return err
+		}
+		if n == 0 {
+			break
+		}
+	}
+	if err := s.backend.Flush(); err != nil {
+		return &backendError{err}
+	}
+	return nil
+}
+
+// answerError sends an error packet of the proxy's own to the client.
+func (s *session) answerError(code uint16, state, text string) error {
+	s.failed = true
+	s.scratch = wire.ERR{Code: code, State: state, Message: text}.Append(s.scratch[:0], s.caps|wire.ClientProtocol41)
+	if err := s.client.WritePacket(s.scratch); err != nil {
+		return err
+	}
+	return s.client.Flush()
+}
+
+// answerOK sends an OK packet of the proxy's own to the client.
+func (s *session) answerOK() error {
+	s.scratch = wire.OK{Header: wire.OKHeader, Status: s.clientStatus()}.Append(s.scratch[:0], s.caps)
+	if err := s.client.WritePacket(s.scratch); err != nil {
+		return err
+	}
+	return s.client.Flush()
+}

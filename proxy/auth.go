@@ -1,0 +1,204 @@
+package proxy
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha1"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+
+	"ifmatch/wire"
+)
+
+// The steps of caching_sha2_password after its first answer.
+// Source: MySQL's sql/auth/sha2_password.cc.
+const (
+	sha2RequestKey = 2
+	sha2FastOK     = 3
+	sha2FullAuth   = 4
+)
+
+// errRefused is the end of an authentication that the server refused. The
+// client has the server's own error.
+var errRefused = errors.New("authentication refused")
+
+// authenticate relays an authentication exchange, packet for packet, until the
+// server says OK or an error. The plug-in's data stay opaque, but for the step
+// of caching_sha2_password that differs with and without TLS.
+func (s *session) authenticate(plugin string, scramble []byte) error {
+	for {
+		if err := s.backend.Flush(); err != nil {
+			return fail("backend-gone", &backendError{err})
+		}
+		p, err := s.backend.ReadPayload(maxHandshake)
+		if err != nil {
+			return fail("backend-gone", &backendError{err})
+		}
+		if len(p) == 0 {
+			return fail("backend-protocol", &backendError{errors.New("empty packet during authentication")})
+		}
+		switch p[0] {
+		case wire.OKHeader:
+			ok, err := wire.ParseOK(p, s.caps)
+			if err != nil {
+				return fail("backend-protocol", &backendError{err})
+			}
+			s.note(&ok)
+			return s.tell(s.clientOK(&ok, p))
+		case wire.ERRHeader:
+			if err := s.tell(p); err != nil {
+				return err
+			}
+			return errRefused
+		case wire.AuthSwitchHeader:
+			if sw, err := wire.ParseAuthSwitch(p); err == nil && sw.Plugin != "" {
+				plugin, scramble = sw.Plugin, bytes.Clone(sw.Scramble())
+			}
+		case wire.AuthMoreDataHeader:
+			if plugin != "caching_sha2_password" || len(p) != 2 {
+				break
+			}
+			if p[1] == sha2FastOK {
+				if err := s.tell(p); err != nil {
+					return err
+				}
+				continue
+			}
+			if p[1] == sha2FullAuth && (s.client.TLS() != nil) != (s.backend.TLS() != nil) {
+				if err := s.bridgePassword(p, scramble); err != nil {
+					return err
+				}
+				continue
+			}
+		}
+		if err := s.tell(p); err != nil {
+			return err
+		}
+		reply, err := s.client.ReadPayload(maxHandshake)
+		if err != nil {
+			return fail(clientFault(err), err)
+		}
+		if err := s.backend.WritePacket(reply); err != nil {
+			return fail("backend-gone", &backendError{err})
+		}
+	}
+}
+
+// tell sends one packet of an authentication to the client.
+func (s *session) tell(p []byte) error {
+	if err := s.client.WritePacket(p); err != nil {
+		return fail("client-gone", err)
+	}
+	if err := s.client.Flush(); err != nil {
+		return fail("client-gone", err)
+	}
+	return nil
+}
+
+// bridgePassword takes part in the full authentication of caching_sha2_password
+// where one side only has TLS: there the password goes in the clear, on the
+// other side it is encrypted with an RSA key, the server's or the proxy's.
+func (s *session) bridgePassword(request, scramble []byte) error {
+	if err := s.tell(request); err != nil {
+		return err
+	}
+	p, err := s.client.ReadPayload(maxHandshake)
+	if err != nil {
+		return fail(clientFault(err), err)
+	}
+	if s.client.TLS() != nil {
+		return s.encryptPassword(bytes.Clone(p), scramble)
+	}
+	if len(p) == 1 && p[0] == sha2RequestKey {
+		key, err := publicKeyPEM(&s.srv.cfg.RSAKey.PublicKey)
+		if err != nil {
+			return fail("proxy-key", err)
+		}
+		if err := s.tell(append([]byte{wire.AuthMoreDataHeader}, key...)); err != nil {
+			return err
+		}
+		if p, err = s.client.ReadPayload(maxHandshake); err != nil {
+			return fail(clientFault(err), err)
+		}
+	}
+	password, err := rsa.DecryptOAEP(sha1.New(), nil, s.srv.cfg.RSAKey, p, nil)
+	if err != nil {
+		s.answerError(1045, "28000", "ifmatch: the password cannot be decrypted; the client must ask for the proxy's public key or use TLS")
+		return &handshakeError{reason: "client-key", err: errors.New("the password was encrypted with another key"), told: true}
+	}
+	obscure(password, scramble)
+	err = s.backend.WritePacket(password)
+	clear(password)
+	if err != nil {
+		return fail("backend-gone", &backendError{err})
+	}
+	return nil
+}
+
+// encryptPassword sends a password that came over TLS to a server without.
+func (s *session) encryptPassword(password, scramble []byte) error {
+	defer clear(password)
+	if err := s.backend.WritePacket([]byte{sha2RequestKey}); err != nil {
+		return fail("backend-gone", &backendError{err})
+	}
+	if err := s.backend.Flush(); err != nil {
+		return fail("backend-gone", &backendError{err})
+	}
+	p, err := s.backend.ReadPayload(maxHandshake)
+	if err != nil {
+		return fail("backend-gone", &backendError{err})
+	}
+	if len(p) == 0 || p[0] != wire.AuthMoreDataHeader {
+		return fail("backend-protocol", &backendError{errors.New("no public key from the server")})
+	}
+	key, err := parsePublicKey(p[1:])
+	if err != nil {
+		return fail("backend-protocol", &backendError{err})
+	}
+	obscure(password, scramble)
+	sealed, err := rsa.EncryptOAEP(sha1.New(), rand.Reader, key, password, nil)
+	if err != nil {
+		return fail("backend-key", &backendError{err})
+	}
+	if err := s.backend.WritePacket(sealed); err != nil {
+		return fail("backend-gone", &backendError{err})
+	}
+	return nil
+}
+
+// obscure is the XOR with the scramble that goes before the RSA step, and its inverse.
+func obscure(password, scramble []byte) {
+	if len(scramble) == 0 {
+		return
+	}
+	for i := range password {
+		password[i] ^= scramble[i%len(scramble)]
+	}
+}
+
+func publicKeyPEM(key *rsa.PublicKey) ([]byte, error) {
+	der, err := x509.MarshalPKIXPublicKey(key)
+	if err != nil {
+		return nil, fmt.Errorf("encode public key: %w", err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), nil
+}
+
+func parsePublicKey(p []byte) (*rsa.PublicKey, error) {
+	block, _ := pem.Decode(p)
+	if block == nil {
+		return nil, errors.New("the server's public key is no PEM")
+	}
+	key, err := x509.ParsePKIXPublicKey(block.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("parse the server's public key: %w", err)
+	}
+	rsaKey, ok := key.(*rsa.PublicKey)
+	if !ok {
+		return nil, errors.New("the server's public key is not RSA")
+	}
+	return rsaKey, nil
+}

@@ -1,0 +1,260 @@
+package proxy
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+
+	"ifmatch/sqltext"
+	"ifmatch/wire"
+)
+
+// command carries out the client's current packet.
+func (s *session) command(c wire.Command, n int) error {
+	if n == 0 {
+		return &wire.MalformedError{What: "command packet is empty"}
+	}
+	switch c {
+	case wire.ComQuery:
+		return s.query()
+	case wire.ComStmtPrepare:
+		return s.prepare()
+	case wire.ComStmtExecute:
+		return s.execute()
+	case wire.ComStmtSendLongData:
+		return s.longData()
+	case wire.ComStmtClose:
+		return s.closeStatement()
+	case wire.ComStmtReset, wire.ComStmtFetch:
+		return s.statementCommand(c)
+	case wire.ComQuit:
+		s.passCommand()
+		return errEnd
+	case wire.ComPing:
+		return s.simple()
+	case wire.ComInitDB:
+		return s.initDB()
+	case wire.ComResetConnection:
+		return s.reset()
+	case wire.ComChangeUser:
+		return s.changeUser()
+	}
+	if s.tx.doomed != nil {
+		return s.answerConflict(s.doomedError())
+	}
+	switch c {
+	case wire.ComFieldList:
+		return s.fieldList()
+	case wire.ComStatistics:
+		return s.statistics()
+	case wire.ComProcessInfo:
+		s.diag = nil
+		return s.passQuery()
+	case wire.ComProcessKill, wire.ComRefresh, wire.ComShutdown, wire.ComDebug:
+		return s.simple()
+	case wire.ComSetOption:
+		return s.setOption()
+	}
+	return s.answerError(1047, "08S01", fmt.Sprintf("ifmatch: %s is not handled by the proxy", c))
+}
+
+// simple passes a command whose answer is one packet: OK, EOF or an error.
+func (s *session) simple() error {
+	_, err := s.single()
+	return err
+}
+
+// single is simple, and tells whether the server took the command.
+func (s *session) single() (ok bool, err error) {
+	if err := s.passCommand(); err != nil {
+		return false, err
+	}
+	return s.singleAnswer()
+}
+
+// singleAnswer relays an answer of one packet.
+func (s *session) singleAnswer() (ok bool, err error) {
+	first, n, err := s.next()
+	if err != nil {
+		return false, err
+	}
+	switch {
+	case first == wire.OKHeader:
+		_, err = s.passOK()
+	case first == wire.ERRHeader:
+		_, err = s.passERR()
+	case first == wire.EOFHeader && n == 5:
+		p, perr := s.payload()
+		if perr != nil {
+			return false, perr
+		}
+		if eof, perr := wire.ParseEOF(p); perr == nil {
+			s.noteStatus(eof.Status)
+		}
+		err = s.client.WritePacket(p)
+	case first == wire.EOFHeader && s.caps.Has(wire.ClientDeprecateEOF):
+		_, err = s.passOK()
+	default:
+		err = s.pass()
+	}
+	if err != nil {
+		return false, err
+	}
+	return first != wire.ERRHeader, s.client.Flush()
+}
+
+// initDB passes COM_INIT_DB and takes over the database.
+func (s *session) initDB() error {
+	if s.tx.doomed != nil {
+		return s.answerConflict(s.doomedError())
+	}
+	p, err := s.client.Payload(maxCommand)
+	if err != nil {
+		return err
+	}
+	db := string(p[1:])
+	s.diag = nil
+	if err := s.send(p); err != nil {
+		return err
+	}
+	ok, err := s.singleAnswer()
+	if ok && !s.sysvars {
+		s.state.db = db
+	}
+	return err
+}
+
+// fieldList passes COM_FIELD_LIST: column definitions up to an EOF.
+func (s *session) fieldList() error {
+	if err := s.passCommand(); err != nil {
+		return err
+	}
+	var a answer
+	if _, err := s.relayToEnd(&a); err != nil {
+		return err
+	}
+	return s.client.Flush()
+}
+
+// statistics passes COM_STATISTICS, whose answer is a bare string.
+func (s *session) statistics() error {
+	if err := s.passCommand(); err != nil {
+		return err
+	}
+	if _, _, err := s.next(); err != nil {
+		return err
+	}
+	if err := s.pass(); err != nil {
+		return err
+	}
+	return s.client.Flush()
+}
+
+// setOption passes COM_SET_OPTION, which allows several statements in a text.
+func (s *session) setOption() error {
+	p, err := s.client.Payload(maxCommand)
+	if err != nil {
+		return err
+	}
+	if len(p) != 3 {
+		return &wire.MalformedError{What: "COM_SET_OPTION has no option of two bytes"}
+	}
+	option := binary.LittleEndian.Uint16(p[1:])
+	if err := s.send(p); err != nil {
+		return err
+	}
+	ok, err := s.singleAnswer()
+	if ok {
+		s.multi = option == 0
+	}
+	return err
+}
+
+// reset passes COM_RESET_CONNECTION. The server rolls back and forgets, and so
+// does the proxy.
+func (s *session) reset() error {
+	ok, err := s.single()
+	if ok {
+		s.forget()
+	}
+	return err
+}
+
+// forget drops what belongs to the session before a reset or a change of user.
+func (s *session) forget() {
+	s.tx = transaction{}
+	clear(s.stmts)
+	clear(s.dynamics)
+	s.hint, s.diag, s.last = nil, nil, nil
+	s.state.stale = true
+}
+
+// changeUser relays COM_CHANGE_USER and the authentication that follows.
+// Source: "COM_CHANGE_USER".
+func (s *session) changeUser() error {
+	p, err := s.client.Payload(maxHandshake)
+	if err != nil {
+		return err
+	}
+	user, db, charset, plugin, err := s.parseChangeUser(p[1:])
+	if err != nil {
+		return err
+	}
+	if err := s.send(p); err != nil {
+		return err
+	}
+	if err := s.authenticate(plugin, nil); err != nil {
+		return err // the server closes the connection after a refusal
+	}
+	s.forget()
+	s.user, s.state.db = user, db
+	s.multi = s.caps.Has(wire.ClientMultiStatements)
+	if charset > 0 {
+		s.state.handshakeCharset(charset)
+	}
+	return nil
+}
+
+// parseChangeUser reads what the session has to know of COM_CHANGE_USER.
+func (s *session) parseChangeUser(p []byte) (user, db string, charset int, plugin string, err error) {
+	malformed := &wire.MalformedError{What: "COM_CHANGE_USER is cut short"}
+	text := func() (string, bool) {
+		i := bytes.IndexByte(p, 0)
+		if i < 0 {
+			return "", false
+		}
+		v := string(p[:i])
+		p = p[i+1:]
+		return v, true
+	}
+	user, ok := text()
+	if !ok || len(p) == 0 {
+		return "", "", 0, "", malformed
+	}
+	if s.caps.Has(wire.ClientSecureConnection) {
+		n := 1 + int(p[0])
+		if len(p) < n {
+			return "", "", 0, "", malformed
+		}
+		p = p[n:]
+	} else if _, ok := text(); !ok {
+		return "", "", 0, "", malformed
+	}
+	if db, ok = text(); !ok {
+		return user, string(p), 0, "", nil
+	}
+	if len(p) >= 2 {
+		charset = int(binary.LittleEndian.Uint16(p))
+		p = p[2:]
+	}
+	if s.caps.Has(wire.ClientPluginAuth) {
+		plugin, _ = text()
+	}
+	return user, db, charset, plugin, nil
+}
+
+// copyText lexes a statement that outlives its packet.
+func copyText(sql []byte, lex *sqltext.Lexis) (*sqltext.Text, error) {
+	t := &sqltext.Text{}
+	return t, t.Lex(bytes.Clone(sql), lex)
+}

@@ -1,0 +1,185 @@
+package proxy
+
+import (
+	"strings"
+
+	"ifmatch/sqltext"
+)
+
+// control is the kind of a statement, as far as the session itself must know it.
+type control uint8
+
+const (
+	plain         control = iota
+	begin                 // BEGIN, START TRANSACTION
+	commit                // COMMIT
+	rollback              // ROLLBACK
+	rollbackTo            // ROLLBACK TO name
+	savepoint             // SAVEPOINT name
+	release               // RELEASE SAVEPOINT name
+	xaEnd                 // XA END, XA ROLLBACK
+	set                   // SET of something else than the two below
+	setHint               // SET @ifmatch = …
+	prepareSQL            // PREPARE name FROM …
+	executeSQL            // EXECUTE name
+	immediate             // EXECUTE IMMEDIATE …
+	deallocate            // DEALLOCATE PREPARE name, DROP PREPARE name
+	call                  // CALL
+	ddl                   // CREATE, ALTER, DROP, RENAME, TRUNCATE
+	showDiagnosis         // SHOW WARNINGS, SHOW ERRORS, SHOW COUNT(*) …, GET DIAGNOSTICS
+	use                   // USE name
+	showIfmatch           // SHOW IFMATCH …
+)
+
+// classify gives the kind of a statement and the name it is about.
+func classify(t *sqltext.Text, stmt sqltext.Span) (control, string) {
+	i := int(stmt.Start)
+	if i >= int(stmt.End) || t.Tokens[i].Kind != sqltext.Word {
+		return plain, ""
+	}
+	name := func(i int) string {
+		if i < int(stmt.End) {
+			s, _ := t.Name(i)
+			return s
+		}
+		return ""
+	}
+	switch t.Bytes(i)[0] | 0x20 {
+	case 'b':
+		if t.Is(i, "BEGIN") && !t.Is(i+1, "NOT") {
+			return begin, ""
+		}
+	case 'a':
+		if t.Is(i, "ALTER") {
+			return ddl, ""
+		}
+	case 't':
+		if t.Is(i, "TRUNCATE") {
+			return ddl, ""
+		}
+	case 'c':
+		switch {
+		case t.Is(i, "COMMIT"):
+			return commit, ""
+		case t.Is(i, "CALL"):
+			return call, ""
+		case t.Is(i, "CREATE"):
+			return ddl, ""
+		}
+	case 'd':
+		switch {
+		case t.Is(i, "DEALLOCATE"), t.Is(i, "DROP") && t.Is(i+1, "PREPARE"):
+			return deallocate, name(i + 2)
+		case t.Is(i, "DROP"):
+			return ddl, ""
+		}
+	case 'e':
+		switch {
+		case t.Is(i, "EXECUTE") && t.Is(i+1, "IMMEDIATE"):
+			return immediate, ""
+		case t.Is(i, "EXECUTE"):
+			return executeSQL, name(i + 1)
+		}
+	case 'g':
+		if t.Is(i, "GET") {
+			return showDiagnosis, ""
+		}
+	case 'p':
+		if t.Is(i, "PREPARE") {
+			return prepareSQL, name(i + 1)
+		}
+	case 'r':
+		switch {
+		case t.Is(i, "ROLLBACK"):
+			return classifyRollback(t, i, name)
+		case t.Is(i, "RELEASE"):
+			return release, name(i + 2)
+		case t.Is(i, "RENAME"):
+			return ddl, ""
+		}
+	case 's':
+		switch {
+		case t.Is(i, "START") && t.Is(i+1, "TRANSACTION"):
+			return begin, ""
+		case t.Is(i, "SAVEPOINT"):
+			return savepoint, name(i + 1)
+		case t.Is(i, "SET"):
+			return classifySet(t, stmt)
+		case t.Is(i, "SHOW") && t.Is(i+1, "IFMATCH"):
+			return showIfmatch, strings.ToUpper(name(i + 2))
+		case t.Is(i, "SHOW") && (t.Is(i+1, "WARNINGS") || t.Is(i+1, "ERRORS")),
+			t.Is(i, "SHOW") && t.Is(i+1, "COUNT") && (t.Is(i+5, "WARNINGS") || t.Is(i+5, "ERRORS")):
+			return showDiagnosis, ""
+		}
+	case 'u':
+		if t.Is(i, "USE") {
+			return use, name(i + 1)
+		}
+	case 'x':
+		if t.Is(i, "XA") && (t.Is(i+1, "END") || t.Is(i+1, "ROLLBACK")) {
+			return xaEnd, ""
+		}
+	}
+	return plain, ""
+}
+
+// classifyRollback tells ROLLBACK [WORK] TO [SAVEPOINT] name from the rest.
+func classifyRollback(t *sqltext.Text, i int, name func(int) string) (control, string) {
+	i++
+	if t.Is(i, "WORK") {
+		i++
+	}
+	if !t.Is(i, "TO") {
+		return rollback, ""
+	}
+	i++
+	if t.Is(i, "SAVEPOINT") {
+		i++
+	}
+	return rollbackTo, name(i)
+}
+
+// classifySet tells SET @ifmatch from the rest.
+func classifySet(t *sqltext.Text, stmt sqltext.Span) (control, string) {
+	for i := int(stmt.Start); i < int(stmt.End); i++ {
+		if isHintVariable(t, i) && (t.IsOp(i+1, "=") || t.IsOp(i+1, ":=")) {
+			return setHint, ""
+		}
+	}
+	return set, ""
+}
+
+// isHintVariable reports whether token i is @ifmatch, in any way of writing it.
+func isHintVariable(t *sqltext.Text, i int) bool {
+	if t.Tokens[i].Kind != sqltext.UserVar {
+		return false
+	}
+	b := t.Bytes(i)[1:]
+	if len(b) >= 2 && (b[0] == '`' || b[0] == '\'' || b[0] == '"') {
+		b = b[1 : len(b)-1]
+	}
+	return strings.EqualFold(string(b), "ifmatch")
+}
+
+// readingWords are what a SET names that changes how statements are read.
+var readingWords = []string{"SQL_MODE", "NAMES", "CHARACTER", "CHARSET", "CHARACTER_SET_CLIENT",
+	"SESSION_TRACK_SYSTEM_VARIABLES", "SESSION_TRACK_SCHEMA", "STATEMENT"}
+
+// changesReading reports whether a SET may change how statements are read.
+func changesReading(t *sqltext.Text, stmt sqltext.Span) bool {
+	for i := int(stmt.Start); i < int(stmt.End); i++ {
+		if k := t.Tokens[i].Kind; k != sqltext.Word && k != sqltext.Quoted {
+			continue
+		}
+		name, ok := t.Name(i)
+		if !ok {
+			return true
+		}
+		for _, w := range readingWords {
+			if strings.EqualFold(name, w) {
+				return true
+			}
+		}
+	}
+	return false
+}

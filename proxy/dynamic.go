@@ -1,0 +1,91 @@
+package proxy
+
+import (
+	"strings"
+
+	"ifmatch/rewrite"
+	"ifmatch/sqltext"
+)
+
+// dynamic is an SQL-level prepared statement.
+type dynamic struct {
+	sql        string
+	generation uint64 // of the rules that let it pass
+}
+
+// dynamic judges the text of PREPARE and EXECUTE IMMEDIATE before the server
+// sees it. done is true where the client has its answer.
+func (s *session) dynamic(kind control, name string, stmt sqltext.Span) (done bool, err error) {
+	t := &s.text
+	at := int(stmt.Start) + 2 // EXECUTE IMMEDIATE text
+	if kind == prepareSQL {
+		at = int(stmt.Start) + 3 // PREPARE name FROM text
+	}
+	if at >= int(stmt.End) {
+		return false, nil // the server will say that this is no statement
+	}
+	single := at+1 == int(stmt.End) || t.Is(at+1, "USING")
+	var sql []byte
+	switch {
+	case single && t.Tokens[at].Kind == sqltext.String:
+		sql, _ = t.StringValue(nil, at)
+	case single && t.Tokens[at].Kind == sqltext.UserVar:
+		rows, failed, err := s.ask([]byte("SELECT CAST(" + string(t.Bytes(at)) + " AS BINARY)"))
+		if err != nil {
+			return true, err
+		}
+		if failed == nil && len(rows) == 1 && len(rows[0]) == 1 {
+			sql = rows[0][0]
+		}
+	default:
+		return true, s.refuse(nil, "dynamic", "the text of a prepared statement must be a string or a user variable, so that it can be judged")
+	}
+	if reason := s.judge(sql); reason != "" {
+		return true, s.refuse(nil, "dynamic", reason)
+	}
+	if kind == prepareSQL {
+		s.dynamics[strings.ToLower(name)] = dynamic{string(sql), s.rules.Generation}
+	}
+	return false, nil
+}
+
+// judge gives the reason for which a text must not be prepared at SQL level.
+func (s *session) judge(sql []byte) string {
+	var t sqltext.Text
+	if err := t.Lex(sql, &s.state.lex); err != nil {
+		if s.rules.MentionsRaw(sql) {
+			return "the prepared text cannot be read, and the name of a guarded table is in it"
+		}
+		return ""
+	}
+	for _, stmt := range t.Statements(nil) {
+		switch kind, _ := classify(&t, stmt); kind {
+		case setHint:
+			return "SET @ifmatch cannot be prepared at SQL level"
+		case prepareSQL, immediate:
+			return "PREPARE within a prepared text cannot be judged"
+		}
+		switch plan := s.rules.Plan(&t, stmt, s.env(s.state.db)); plan.Verdict {
+		case rewrite.Refuse:
+			return plan.Reason
+		case rewrite.Guard:
+			return "a write on " + plan.Table.Name.String() + " cannot be guarded yet when it is prepared at SQL level; send it as text or by the binary protocol"
+		}
+	}
+	return ""
+}
+
+// executable gives the reason for which EXECUTE name must not be run: the rules
+// have changed since it was prepared.
+func (s *session) executable(name string) string {
+	name = strings.ToLower(name)
+	d, ok := s.dynamics[name]
+	if !ok || d.generation == s.rules.Generation {
+		return ""
+	}
+	if reason := s.judge([]byte(d.sql)); reason != "" {
+		return reason
+	}
+	s.dynamics[name] = dynamic{d.sql, s.rules.Generation}
+	return ""
+}

@@ -1,0 +1,391 @@
+package proxy
+
+import (
+	"encoding/binary"
+	"errors"
+	"math"
+	"strconv"
+
+	"ifmatch/rewrite"
+	"ifmatch/wire"
+)
+
+// lastPrepared is the statement id by which MariaDB's clients mean the
+// statement that was prepared last.
+const lastPrepared = math.MaxUint32
+
+// find gives the statement that a command's packet is about.
+func (s *session) find(p []byte) (*statement, error) {
+	if len(p) < 5 {
+		return nil, &wire.MalformedError{What: "command has no statement id"}
+	}
+	id := binary.LittleEndian.Uint32(p[1:])
+	if id == lastPrepared {
+		id = s.lastStmt
+	}
+	return s.stmts[id], nil
+}
+
+// unknownStatement answers as the server does where it has no such statement.
+func (s *session) unknownStatement(p []byte, what string) error {
+	return s.answerError(1243, "HY000", "Unknown prepared statement handler ("+strconv.FormatUint(uint64(binary.LittleEndian.Uint32(p[1:])), 10)+") given to "+what)
+}
+
+// execute carries out COM_STMT_EXECUTE.
+func (s *session) execute() error {
+	p, err := s.client.Payload(maxCommand)
+	if err != nil {
+		return err
+	}
+	st, err := s.find(p)
+	if err != nil {
+		return err
+	}
+	if st == nil {
+		return s.unknownStatement(p, "mysqld_stmt_execute")
+	}
+	s.srv.counters.statements.Add(1)
+	if s.tx.doomed != nil {
+		if done, err := s.inDoom(st.kind, st.name); done {
+			return err
+		}
+	}
+	if st.kind != showDiagnosis {
+		s.diag = nil
+	}
+	s.cur = st.text
+	if st.generation != s.rules.Generation {
+		if err := s.planAgain(st); err != nil {
+			return err
+		}
+	}
+	if st.refused != "" {
+		return s.refuse(nil, "statement", st.refused)
+	}
+	if st.kind == executeSQL {
+		if reason := s.executable(st.name); reason != "" {
+			return s.refuse(nil, "dynamic", reason)
+		}
+	}
+	if st.plan != nil {
+		return s.executeGuarded(st, p)
+	}
+	return s.executePlain(st, p)
+}
+
+// executePlain passes the execution of a statement that is not guarded.
+func (s *session) executePlain(st *statement, p []byte) error {
+	if st.params > 0 {
+		err := s.exec.Parse(p[1:], st.params, st.types, st.isLong, s.caps)
+		switch {
+		case err == nil:
+			st.types = s.exec.Types(st.types[:0])
+		case st.kind == setHint:
+			return err
+		case !errors.Is(err, wire.ErrParamTypes):
+			// The server will say what it thinks of it.
+		}
+	}
+	if st.kind == setHint {
+		s.bindValues(st)
+		if refused := s.takeHint(st.stmt, s.values); refused != "" {
+			return s.refuse(nil, "hint", refused)
+		}
+	}
+	binary.LittleEndian.PutUint32(p[1:], st.backend)
+	if err := s.send(p); err != nil {
+		return err
+	}
+	a, err := s.relay()
+	clear(st.long)
+	if err != nil {
+		return err
+	}
+	return s.settle(st.kind, st.name, st.reading, &a)
+}
+
+// executeGuarded carries out the execution of a guarded statement.
+func (s *session) executeGuarded(st *statement, p []byte) error {
+	s.srv.counters.guarded.Add(1)
+	err := s.exec.Parse(p[1:], st.params, st.types, st.isLong, s.caps)
+	defer clear(st.long)
+	if err != nil {
+		if errors.Is(err, wire.ErrParamTypes) {
+			return s.answerError(1210, "HY000", "ifmatch: the first execution has to give the types of the parameters")
+		}
+		return err
+	}
+	st.types = s.exec.Types(st.types[:0])
+	s.bindValues(st)
+	hint, refused := s.expectation()
+	if refused != "" {
+		return s.refuse(st.plan.Table, "hint", refused)
+	}
+	if err := st.plan.Bind(st.text, s.values, hint, &s.binding); err != nil {
+		return s.unbound(st.plan, err)
+	}
+	e := s.exec
+	e.ID = st.backend
+	e.Params = s.backendParams(st, st.args)
+	g := guarded{plan: st.plan}
+	g.send = func() error {
+		s.out = e.Append(append(s.out[:0], byte(wire.ComStmtExecute)), s.caps)
+		return s.send(s.out)
+	}
+	g.probe = func(lock rewrite.Lock) ([]rewrite.Row, *wire.ERR, error) {
+		probe := st.plan.Probe(st.text, &s.binding, true, lock)
+		return s.askPrepared(probe.SQL, s.valueParams(st, probe.Args))
+	}
+	return s.write(&g)
+}
+
+// bindValues gives the values of the client's parameters as plans understand them.
+func (s *session) bindValues(st *statement) {
+	s.values = s.values[:0]
+	for i, p := range s.exec.Params {
+		if p.Long {
+			s.values = append(s.values, st.long[i].asValue())
+			continue
+		}
+		s.values = append(s.values, paramValue(p))
+	}
+}
+
+// asValue gives a long parameter as plans understand it.
+func (l *longParam) asValue() rewrite.Value {
+	if l == nil {
+		return rewrite.TextValue("")
+	}
+	if l.more {
+		return rewrite.Value{Kind: rewrite.Opaque}
+	}
+	return rewrite.TextValue(string(l.value))
+}
+
+// paramValue gives a parameter as plans understand it.
+func paramValue(p wire.Param) rewrite.Value {
+	if p.Null {
+		return rewrite.Value{Kind: rewrite.Null}
+	}
+	if v, negative, ok := p.Integer(); ok {
+		if negative {
+			return rewrite.IntegerValue(int64(v))
+		}
+		return rewrite.UintValue(v)
+	}
+	if b, ok := p.Bytes(); ok {
+		if p.Type == wire.TypeDecimal || p.Type == wire.TypeNewDecimal {
+			return rewrite.DecimalValue(string(b))
+		}
+		return rewrite.TextValue(string(b))
+	}
+	if p.Type == wire.TypeDouble && len(p.Value) == 8 {
+		// Clients without integers send whole numbers so. Below 2^53 a double is
+		// as good as an integer.
+		f := math.Float64frombits(binary.LittleEndian.Uint64(p.Value))
+		if f == math.Trunc(f) && math.Abs(f) < 1<<53 {
+			return rewrite.IntegerValue(int64(f))
+		}
+	}
+	return rewrite.Value{Kind: rewrite.Opaque, Text: "?"}
+}
+
+// backendParams gives the parameters of a guarded statement in the backend's
+// order: the client's, and those of the guard.
+func (s *session) backendParams(st *statement, args []rewrite.Arg) []wire.Param {
+	params := make([]wire.Param, len(args))
+	seen := 0
+	for i, a := range args {
+		if a.Kind != rewrite.ArgClient {
+			params[i] = valueParam(s.binding.Value(a))
+			continue
+		}
+		params[i] = s.exec.Params[a.Client]
+		if a.Client == seen {
+			seen++
+		} else if params[i].Long {
+			// The backend has the long data for the first use only.
+			params[i] = wire.NewBytes(st.long[a.Client].bytes())
+		}
+	}
+	return params
+}
+
+// valueParams gives the parameters of a probe, which has no long data.
+func (s *session) valueParams(st *statement, args []rewrite.Arg) []wire.Param {
+	params := make([]wire.Param, len(args))
+	for i, a := range args {
+		switch {
+		case a.Kind != rewrite.ArgClient:
+			params[i] = valueParam(s.binding.Value(a))
+		case s.exec.Params[a.Client].Long:
+			params[i] = wire.NewBytes(st.long[a.Client].bytes())
+		default:
+			params[i] = s.exec.Params[a.Client]
+		}
+	}
+	return params
+}
+
+func (l *longParam) bytes() []byte {
+	if l == nil {
+		return nil
+	}
+	return l.value
+}
+
+// valueParam gives a value of ours as a parameter.
+func valueParam(v rewrite.Value) wire.Param {
+	switch v.Kind {
+	case rewrite.Integer:
+		if v.Neg {
+			return wire.NewInt(-int64(v.Abs))
+		}
+		return wire.NewUint(v.Abs)
+	case rewrite.Null, rewrite.NoValue:
+		return wire.NewNull()
+	}
+	return wire.NewBytes([]byte(v.Text))
+}
+
+// planAgain plans a statement anew under new rules, and prepares it anew at the
+// backend where that changes its text.
+func (s *session) planAgain(st *statement) error {
+	before := st.plan
+	st.refused = ""
+	if refused := s.planStatement(st); refused != nil {
+		st.refused = refused.Reason
+		return nil
+	}
+	if before == nil && st.plan == nil {
+		return nil
+	}
+	var sql []byte
+	st.args = nil
+	if st.plan != nil {
+		sql, st.args = st.plan.Prepared(st.text)
+	} else {
+		sql = st.text.SQL
+	}
+	prepared, failed, err := s.prepareAside(sql)
+	if err != nil {
+		return err
+	}
+	if failed != nil {
+		st.refused = "the statement cannot be prepared under the new policy"
+		st.generation = 0 // to be tried again
+		s.log.Warn("statement could not be prepared again", "code", failed.Code)
+		return nil
+	}
+	// The client keeps its id: the backend gives none out twice in a session.
+	old := st.backend
+	st.backend = prepared.ID
+	return s.closeAside(old)
+}
+
+func (st *statement) isLong(i int) bool {
+	_, ok := st.long[i]
+	return ok
+}
+
+// longData passes COM_STMT_SEND_LONG_DATA, which has no answer.
+func (s *session) longData() error {
+	p, err := s.client.Payload(maxCommand)
+	if err != nil {
+		return err
+	}
+	if len(p) < 7 {
+		return &wire.MalformedError{What: "COM_STMT_SEND_LONG_DATA is cut short"}
+	}
+	st, err := s.find(p)
+	if err != nil {
+		return err
+	}
+	if st == nil {
+		return s.send(p)
+	}
+	param := int(binary.LittleEndian.Uint16(p[5:]))
+	binary.LittleEndian.PutUint32(p[1:], st.backend)
+	if param < st.params {
+		st.keepLong(param, p[7:])
+		if st.plan != nil {
+			binary.LittleEndian.PutUint16(p[5:], uint16(st.backendParam(param)))
+		}
+	}
+	return s.send(p)
+}
+
+// keepLong keeps the beginning of a long parameter, which may be a key.
+func (st *statement) keepLong(param int, data []byte) {
+	if st.long == nil {
+		st.long = map[int]*longParam{}
+	}
+	l := st.long[param]
+	if l == nil {
+		l = &longParam{}
+		st.long[param] = l
+	}
+	keep := min(len(data), maxLongKept-len(l.value))
+	l.value = append(l.value, data[:keep]...)
+	l.more = l.more || keep < len(data)
+}
+
+// backendParam gives the place of the client's parameter among the backend's.
+func (st *statement) backendParam(param int) int {
+	for i, a := range st.args {
+		if a.Kind == rewrite.ArgClient && a.Client == param {
+			return i
+		}
+	}
+	return param
+}
+
+// closeStatement passes COM_STMT_CLOSE, which has no answer.
+func (s *session) closeStatement() error {
+	p, err := s.client.Payload(maxCommand)
+	if err != nil {
+		return err
+	}
+	st, err := s.find(p)
+	if err != nil {
+		return err
+	}
+	if st != nil {
+		delete(s.stmts, st.id)
+		binary.LittleEndian.PutUint32(p[1:], st.backend)
+	}
+	return s.send(p)
+}
+
+// statementCommand passes COM_STMT_RESET and COM_STMT_FETCH.
+func (s *session) statementCommand(c wire.Command) error {
+	p, err := s.client.Payload(maxCommand)
+	if err != nil {
+		return err
+	}
+	st, err := s.find(p)
+	if err != nil {
+		return err
+	}
+	if c == wire.ComStmtFetch && s.tx.doomed != nil {
+		return s.answerConflict(s.doomedError())
+	}
+	if st != nil {
+		binary.LittleEndian.PutUint32(p[1:], st.backend)
+		if c == wire.ComStmtReset {
+			clear(st.long)
+		}
+	}
+	if err := s.send(p); err != nil {
+		return err
+	}
+	if c == wire.ComStmtReset {
+		_, err := s.singleAnswer()
+		return err
+	}
+	var a answer
+	if _, err := s.relayToEnd(&a); err != nil {
+		return err
+	}
+	return s.client.Flush()
+}

@@ -1,0 +1,199 @@
+package proxy
+
+import (
+	"bytes"
+	"errors"
+	"time"
+
+	"ifmatch/rewrite"
+	"ifmatch/sqltext"
+	"ifmatch/wire"
+)
+
+// maxTries is how often a write is sent at most. It is sent again only where it
+// met no row, and so had no effect, and would meet one now.
+const maxTries = 4
+
+// guarded is a write on its way: how it is sent, and how it is looked into when
+// it meets no row.
+type guarded struct {
+	plan  *rewrite.Plan
+	send  func() error
+	probe func(lock rewrite.Lock) ([]rewrite.Row, *wire.ERR, error)
+}
+
+// guardQuery carries out a guarded statement of the text protocol.
+func (s *session) guardQuery(plan *rewrite.Plan, attrs []byte) error {
+	s.srv.counters.guarded.Add(1)
+	hint, refused := s.expectation()
+	if refused != "" {
+		return s.refuse(plan.Table, "hint", refused)
+	}
+	if err := plan.Bind(&s.text, nil, hint, &s.binding); err != nil {
+		return s.unbound(plan, err)
+	}
+	s.out = plan.AppendText(s.out[:0], &s.text, &s.binding)
+	g := guarded{plan: plan}
+	g.send = func() error { return s.send([]byte{byte(wire.ComQuery)}, attrs, s.out) }
+	g.probe = func(lock rewrite.Lock) ([]rewrite.Row, *wire.ERR, error) {
+		return s.ask(plan.Probe(&s.text, &s.binding, false, lock).SQL)
+	}
+	return s.write(&g)
+}
+
+// unbound answers a statement that is not sent because of its constants,
+// parameters or expectation.
+func (s *session) unbound(plan *rewrite.Plan, r *rewrite.Refusal) error {
+	kind := rewrite.Refused
+	if r.Unread {
+		kind = rewrite.UnreadConflict
+	}
+	c := &rewrite.Conflict{Kind: kind, Table: plan.Table, Key: plan.KeyText(&s.binding), Reason: "binding", Message: r.Text}
+	if err := s.doom(c); err != nil {
+		return err
+	}
+	return s.answerConflict(c)
+}
+
+// write sends a guarded write and answers for it.
+func (s *session) write(g *guarded) error {
+	for try := 1; ; try++ {
+		if err := g.send(); err != nil {
+			return err
+		}
+		first, _, err := s.next()
+		if err != nil {
+			return err
+		}
+		if first == wire.ERRHeader {
+			if _, err := s.passERR(); err != nil {
+				return err
+			}
+			s.failed = true
+			return s.client.Flush()
+		}
+		if first != wire.OKHeader {
+			return &backendError{errors.New("a write was answered by a result set")}
+		}
+		p, err := s.payload()
+		if err != nil {
+			return err
+		}
+		ok, err := wire.ParseOK(p, s.caps)
+		if err != nil {
+			return &backendError{err}
+		}
+		s.note(&ok)
+		if matched(&ok, g.plan.Verb) || !g.plan.Needed(&s.binding) {
+			return s.finish(&ok, p)
+		}
+		done, err := s.explain(g, &ok, bytes.Clone(p), try)
+		if done || err != nil {
+			return err
+		}
+		s.srv.counters.retried.Add(1)
+	}
+}
+
+// finish answers with the server's OK.
+func (s *session) finish(ok *wire.OK, p []byte) error {
+	if err := s.client.WritePacket(s.clientOK(ok, p)); err != nil {
+		return err
+	}
+	return s.client.Flush()
+}
+
+// explain finds out why a write met no row. done is false where it is to be
+// sent again.
+func (s *session) explain(g *guarded, ok *wire.OK, p []byte, try int) (done bool, err error) {
+	rows, failed, err := s.current(g)
+	if err != nil {
+		return true, err
+	}
+	if failed != nil {
+		s.log.Info("no reason could be proved for a write that met no row", "table", g.plan.Table.Name.String(), "code", failed.Code)
+		if !g.plan.Certain(&s.binding) {
+			// The client's own condition may be the reason as well.
+			return true, s.conflict(g.plan.Unknown(&s.binding))
+		}
+		return true, s.conflict(g.plan.Unknown(&s.binding))
+	}
+	outcome, c := g.plan.Judge(&s.binding, rows)
+	switch outcome {
+	case rewrite.InConflict, rewrite.Full:
+		return true, s.conflict(c)
+	case rewrite.HoldsNow:
+		if try >= maxTries {
+			return true, s.conflict(g.plan.Unknown(&s.binding))
+		}
+		return false, nil
+	}
+	return true, s.again(g)
+}
+
+// again repeats a write whose own condition picks no row: what ROW_COUNT() and
+// SHOW WARNINGS say afterwards is then the write's and not the probe's.
+func (s *session) again(g *guarded) error {
+	if err := g.send(); err != nil {
+		return err
+	}
+	_, err := s.relay()
+	return err
+}
+
+// conflict dooms the transaction as the policy has it and answers with the conflict.
+func (s *session) conflict(c *rewrite.Conflict) error {
+	if err := s.doom(c); err != nil {
+		return err
+	}
+	return s.answerConflict(c)
+}
+
+// Bounds of the wait for a lock that a probe takes. MySQL's NOWAIT fails at once
+// and is tried again; MariaDB waits by itself.
+const (
+	lockTries = 20
+	lockPause = 50 * time.Millisecond
+)
+
+// current runs a probe: a current read under a lock, with a bounded wait.
+func (s *session) current(g *guarded) (rows []rewrite.Row, failed *wire.ERR, err error) {
+	lock := rewrite.LockMySQL
+	if s.state.lex.Flavor == sqltext.MariaDB {
+		lock = rewrite.LockMaria
+	}
+	for range lockTries {
+		rows, failed, err = g.probe(lock)
+		switch {
+		case err != nil || failed == nil:
+			return rows, failed, err
+		case failed.Code == 3572: // ER_LOCK_NOWAIT
+			time.Sleep(lockPause)
+		case failed.Code == 1064 && lock != rewrite.LockPlain:
+			lock = rewrite.LockPlain // a server that knows neither
+		default:
+			return rows, failed, err
+		}
+	}
+	return rows, failed, err
+}
+
+// matched reports whether a write met a row. For an UPDATE the number of rows
+// that were changed does not tell: the text has the number of rows matched.
+func matched(ok *wire.OK, verb rewrite.Verb) bool {
+	if ok.AffectedRows > 0 {
+		return true
+	}
+	if verb != rewrite.Update {
+		return false
+	}
+	for _, c := range ok.Info {
+		if c >= '0' && c <= '9' {
+			if c != '0' {
+				return true
+			}
+			return false // the first number is 0
+		}
+	}
+	return false
+}

@@ -1,0 +1,234 @@
+package proxy
+
+import (
+	"bytes"
+
+	"ifmatch/rewrite"
+	"ifmatch/sqltext"
+	"ifmatch/wire"
+)
+
+// statement is a statement prepared by COM_STMT_PREPARE.
+type statement struct {
+	id      uint32 // by which the client knows it: the backend's first
+	backend uint32 // by which the backend knows it now
+	params  int    // parameters that the client knows of
+	text    *sqltext.Text
+	stmt    sqltext.Span
+	db      string // database in which it was prepared, which its names belong to
+	kind    control
+	name    string // of a savepoint and the like
+	reading bool   // a SET that changes how statements are read
+
+	plan       *rewrite.Plan // nil: it passes
+	generation uint64        // of the rules that made the plan
+	args       []rewrite.Arg // of a guarded statement, in the backend's order
+	refused    string        // by rules that came later
+
+	types []wire.ParamType // of the last execution
+	long  map[int]*longParam
+}
+
+// longParam is a parameter that came by COM_STMT_SEND_LONG_DATA.
+type longParam struct {
+	value []byte // the first bytes
+	more  bool   // there were more than are kept
+}
+
+// maxLongKept bounds the bytes that are kept of a long parameter: no key is
+// longer (InnoDB's limit is 3072 bytes).
+const maxLongKept = 4096
+
+// prepare carries out COM_STMT_PREPARE.
+func (s *session) prepare() error {
+	p, err := s.client.Payload(maxCommand)
+	if err != nil {
+		return err
+	}
+	if s.tx.doomed != nil {
+		if done, err := s.prepareInDoom(p[1:]); done {
+			return err
+		}
+	}
+	s.diag = nil
+	sql := p[1:]
+	if err := s.decide(sql); err != nil {
+		return err
+	}
+	st := &statement{db: s.state.db, generation: s.rules.Generation}
+	s.cur = nil
+	if st.text, err = copyText(sql, &s.state.lex); err != nil {
+		if s.rules.MentionsRaw(sql) {
+			return s.refuse(nil, "unreadable", "the statement cannot be read, and the name of a guarded table is in it")
+		}
+		st.text = nil
+	}
+	s.cur = st.text
+	if refused := s.planStatement(st); refused != nil {
+		return s.refuse(refused.Table, "statement", refused.Reason)
+	}
+	if st.kind == showIfmatch {
+		return s.answerError(1295, "HY000", "ifmatch: SHOW IFMATCH is not prepared; send it as text")
+	}
+	if st.plan == nil {
+		if err := s.passCommand(); err != nil {
+			return err
+		}
+		return s.relayPrepared(st)
+	}
+	rewritten, args := st.plan.Prepared(st.text)
+	st.args = args
+	if len(args) > maxParams {
+		return s.refuse(st.plan.Table, "parameters", "the guard would need more than 65,535 parameters")
+	}
+	if err := s.send([]byte{byte(wire.ComStmtPrepare)}, rewritten); err != nil {
+		return err
+	}
+	return s.relayPrepared(st)
+}
+
+// maxParams is the greatest number of parameters of a prepared statement.
+const maxParams = 65535
+
+// prepareInDoom lets a doomed transaction prepare what ends it.
+func (s *session) prepareInDoom(sql []byte) (done bool, err error) {
+	t, err := copyText(sql, &s.state.lex)
+	if err == nil {
+		if spans := t.Statements(nil); len(spans) == 1 {
+			switch kind, _ := classify(t, spans[0]); kind {
+			case rollback, rollbackTo, commit, begin, xaEnd, showDiagnosis:
+				return false, nil
+			}
+		}
+	}
+	return true, s.answerConflict(s.doomedError())
+}
+
+// planStatement classifies and plans a prepared statement. It gives the plan of
+// one that is refused.
+func (s *session) planStatement(st *statement) (refused *rewrite.Plan) {
+	st.plan, st.generation = nil, s.rules.Generation
+	if st.text == nil {
+		return nil
+	}
+	spans := st.text.Statements(nil)
+	if len(spans) != 1 {
+		for _, span := range spans {
+			if s.rules.Mentions(st.text, span) {
+				return &rewrite.Plan{Verdict: rewrite.Refuse, Reason: "several statements in one prepared text"}
+			}
+		}
+		return nil
+	}
+	st.stmt = spans[0]
+	st.kind, st.name = classify(st.text, st.stmt)
+	switch st.kind {
+	case prepareSQL, immediate:
+		return &rewrite.Plan{Verdict: rewrite.Refuse, Reason: "PREPARE within a prepared statement cannot be judged"}
+	case set:
+		st.reading = changesReading(st.text, st.stmt)
+	}
+	if st.kind == plain && !s.rules.Mentions(st.text, st.stmt) {
+		return nil
+	}
+	plan := s.plan(st.text, st.stmt, st.db)
+	switch plan.Verdict {
+	case rewrite.Refuse:
+		return plan
+	case rewrite.Guard:
+		st.plan = plan
+	}
+	return nil
+}
+
+// relayPrepared relays the answer to COM_STMT_PREPARE, with the client's own
+// parameters only.
+func (s *session) relayPrepared(st *statement) error {
+	first, _, err := s.next()
+	if err != nil {
+		return err
+	}
+	if first == wire.ERRHeader {
+		if _, err := s.passERR(); err != nil {
+			return err
+		}
+		return s.client.Flush()
+	}
+	p, err := s.payload()
+	if err != nil {
+		return err
+	}
+	ok, err := wire.ParsePrepareOK(bytes.Clone(p))
+	if err != nil {
+		return &backendError{err}
+	}
+	st.id, st.backend, st.params = ok.ID, ok.ID, int(ok.Params)
+	shown := ok
+	if st.plan != nil {
+		st.params = st.plan.Params()
+		shown.Params = uint16(st.params)
+	}
+	if err := s.client.WritePacket(shown.Append(nil)); err != nil {
+		return err
+	}
+	if err := s.relayParams(st, int(ok.Params)); err != nil {
+		return err
+	}
+	if err := s.relayDefinitions(int(ok.Columns)); err != nil {
+		return err
+	}
+	s.stmts[st.id] = st
+	s.lastStmt = st.id
+	return s.client.Flush()
+}
+
+// relayParams relays the definitions of the client's parameters and drops the
+// others.
+func (s *session) relayParams(st *statement, count int) error {
+	if st.plan == nil {
+		return s.relayDefinitions(count)
+	}
+	seen := 0 // the client's parameters keep their order; one that is used twice is shown once
+	for i := range count {
+		if _, _, err := s.next(); err != nil {
+			return err
+		}
+		if i < len(st.args) && st.args[i].Kind == rewrite.ArgClient && st.args[i].Client == seen {
+			seen++
+			if err := s.pass(); err != nil {
+				return err
+			}
+		} else if err := s.backend.Drop(); err != nil {
+			return &backendError{err}
+		}
+	}
+	if count == 0 || s.caps.Has(wire.ClientDeprecateEOF) {
+		return nil
+	}
+	if _, _, err := s.next(); err != nil {
+		return err
+	}
+	if st.params > 0 {
+		return s.pass()
+	}
+	if err := s.backend.Drop(); err != nil {
+		return &backendError{err}
+	}
+	return nil
+}
+
+// relayDefinitions relays count definitions and the EOF behind them.
+func (s *session) relayDefinitions(count int) error {
+	if count > 0 && !s.caps.Has(wire.ClientDeprecateEOF) {
+		count++
+	}
+	for range count {
+		if _, _, err := s.next(); err != nil {
+			return err
+		}
+		if err := s.pass(); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,265 @@
+package proxy
+
+import (
+	"ifmatch/rewrite"
+	"ifmatch/sqltext"
+	"ifmatch/wire"
+)
+
+// query carries out COM_QUERY.
+func (s *session) query() error {
+	p, err := s.client.Payload(maxCommand)
+	if err != nil {
+		return err
+	}
+	attrs, sql, err := wire.ParseQuery(p[1:], s.caps)
+	if err != nil {
+		return err
+	}
+	s.srv.counters.statements.Add(1)
+	s.cur = &s.text
+	if err := s.decide(sql); err != nil {
+		return err
+	}
+	if err := s.text.Lex(sql, &s.state.lex); err != nil {
+		return s.unlexed(sql)
+	}
+	s.spans = s.text.Statements(s.spans[:0])
+	switch len(s.spans) {
+	case 0:
+		if s.tx.doomed != nil {
+			return s.answerConflict(s.doomedError())
+		}
+		return s.passQuery()
+	case 1:
+		return s.statement(attrs, s.spans[0])
+	}
+	return s.several(attrs, sql)
+}
+
+// decide makes sure of modes and character set where sql depends on them and
+// could concern a guarded table.
+func (s *session) decide(sql []byte) error {
+	if s.state.undecided(sql) && s.rules.MentionsRaw(sql) {
+		return s.askState()
+	}
+	return nil
+}
+
+// unlexed is for a text that the lexer cannot read: one that cannot name a
+// guarded table goes to the server, which will say what is wrong with it.
+func (s *session) unlexed(sql []byte) error {
+	if s.tx.doomed != nil {
+		return s.answerConflict(s.doomedError())
+	}
+	if s.rules.MentionsRaw(sql) {
+		return s.refuse(nil, "unreadable", "the statement cannot be read (unclosed string or comment, or a byte that its character set does not have), and the name of a guarded table is in it")
+	}
+	s.diag = nil
+	s.state.stale = true
+	_, err := s.forward()
+	return err
+}
+
+// several carries out a text of several statements. Where none concerns the
+// proxy it goes to the server as it is; else each goes by itself, in order,
+// and after an error the rest is not run.
+func (s *session) several(attrs, sql []byte) error {
+	if !s.multi {
+		// The server refuses such a text without the capability.
+		return s.passQuery()
+	}
+	concern := s.tx.doomed != nil
+	for _, span := range s.spans {
+		kind, _ := classify(&s.text, span)
+		concern = concern || kind != plain || s.rules.Mentions(&s.text, span)
+	}
+	if !concern {
+		return s.passQuery()
+	}
+	defer func() { s.more = false }()
+	for len(sql) > 0 {
+		if err := s.decide(sql); err != nil {
+			return err
+		}
+		if err := s.text.Lex(sql, &s.state.lex); err != nil {
+			s.more = false
+			return s.unlexedRest(attrs, sql)
+		}
+		s.spans = s.text.Statements(s.spans[:0])
+		if len(s.spans) == 0 {
+			return nil
+		}
+		end := s.text.Tokens[s.spans[0].End-1].End
+		s.more = len(s.spans) > 1
+		one, rest := sql[:end], []byte(nil)
+		if s.more {
+			rest = sql[s.text.Tokens[s.spans[1].Start].Start:]
+		}
+		if err := s.text.Lex(one, &s.state.lex); err != nil {
+			return s.unlexedRest(attrs, one)
+		}
+		s.spans = s.text.Statements(s.spans[:0])
+		s.failed = false
+		s.part = one
+		err := s.statement(attrs, s.spans[0])
+		s.part = nil
+		if err != nil || s.failed {
+			return err
+		}
+		sql = rest
+	}
+	return nil
+}
+
+// unlexedRest is unlexed for what is left of a text of several statements.
+func (s *session) unlexedRest(attrs, sql []byte) error {
+	if s.rules.MentionsRaw(sql) {
+		return s.refuse(nil, "unreadable", "the rest of the statements cannot be read, and the name of a guarded table is in it")
+	}
+	if err := s.send([]byte{byte(wire.ComQuery)}, attrs, sql); err != nil {
+		return err
+	}
+	_, err := s.relay()
+	return err
+}
+
+// statement carries out one statement, which is the whole of s.text.
+func (s *session) statement(attrs []byte, stmt sqltext.Span) error {
+	kind, name := classify(&s.text, stmt)
+	if kind == showDiagnosis && s.diag != nil && !s.text.Is(int(stmt.Start), "GET") {
+		return s.showDiagnosis()
+	}
+	if s.tx.doomed != nil {
+		if done, err := s.inDoom(kind, name); done {
+			return err
+		}
+	}
+	if kind != showIfmatch && kind != showDiagnosis {
+		s.diag = nil
+	}
+	switch kind {
+	case showIfmatch:
+		return s.show(name)
+	case setHint:
+		if refused := s.takeHint(stmt, nil); refused != "" {
+			return s.refuse(nil, "hint", refused)
+		}
+	case prepareSQL, immediate:
+		if done, err := s.dynamic(kind, name, stmt); done {
+			return err
+		}
+	case executeSQL:
+		if reason := s.executable(name); reason != "" {
+			return s.refuse(nil, "dynamic", reason)
+		}
+	case plain:
+		if !s.rules.Mentions(&s.text, stmt) {
+			return s.passQueryOf(kind, name, stmt, nil)
+		}
+	}
+	plan := s.plan(&s.text, stmt, s.state.db)
+	switch plan.Verdict {
+	case rewrite.Refuse:
+		return s.refuse(plan.Table, "statement", plan.Reason)
+	case rewrite.Guard:
+		return s.guardQuery(plan, attrs)
+	}
+	return s.passQueryOf(kind, name, stmt, plan)
+}
+
+// env gives what of the session decides how a statement is planned.
+func (s *session) env(db string) rewrite.Env {
+	mode, ok := s.accountMode()
+	utf8 := s.state.lex.Charset == sqltext.UTF8MB4 || s.state.lex.Charset == sqltext.UTF8MB3
+	return rewrite.Env{DB: db, Mode: mode, AccountMode: ok, PipesAsConcat: s.state.lex.PipesAsConcat, UTF8: utf8, Multi: s.multi}
+}
+
+// plan gives the plan of a statement, from the cache where it is there.
+func (s *session) plan(t *sqltext.Text, stmt sqltext.Span, db string) *rewrite.Plan {
+	key := planKey{generation: s.rules.Generation, charset: s.state.lex.Charset, env: s.env(db)}
+	key.hi, key.lo = t.Hash(int(stmt.Start), int(stmt.End))
+	plan, ok := s.srv.plans.plans.Get(key)
+	if !ok {
+		plan = s.rules.Plan(t, stmt, key.env)
+		s.srv.plans.plans.Add(key, plan)
+	}
+	if plan.Table != nil {
+		s.srv.cfg.Meter.Statement(plan.Table.Name.String(), plan.Verdict)
+	}
+	return plan
+}
+
+// passQuery sends the client's packet as it came and relays the answer.
+func (s *session) passQuery() error {
+	s.diag = nil
+	_, err := s.forward()
+	return err
+}
+
+// forward sends the statement at hand as it came: the client's own packet, or
+// its part of a text of several statements.
+func (s *session) forward() (answer, error) {
+	if s.part != nil {
+		if err := s.send([]byte{byte(wire.ComQuery)}, s.noAttributes(), s.part); err != nil {
+			return answer{}, err
+		}
+		return s.relay()
+	}
+	if err := s.passCommand(); err != nil {
+		return answer{}, err
+	}
+	return s.relay()
+}
+
+// passQueryOf passes a statement and takes over what it changes in the session.
+func (s *session) passQueryOf(kind control, name string, stmt sqltext.Span, plan *rewrite.Plan) error {
+	changes := kind == set && changesReading(&s.text, stmt)
+	a, err := s.forward()
+	if err != nil {
+		return err
+	}
+	if err := s.settle(kind, name, changes, &a); err != nil {
+		return err
+	}
+	if plan != nil && plan.DDL && a.failed == nil {
+		s.changed()
+	}
+	return nil
+}
+
+// settle takes over what a statement of a kind has changed in the session.
+func (s *session) settle(kind control, name string, changes bool, a *answer) error {
+	s.failed = a.failed != nil
+	switch kind {
+	case call, executeSQL, immediate:
+		// What a routine or a prepared statement sets is not seen.
+		s.state.stale = true
+	case set:
+		if changes {
+			s.state.stale = true
+		}
+	}
+	if a.failed != nil {
+		return nil
+	}
+	switch kind {
+	case savepoint:
+		if s.inTransaction() {
+			s.tx.save(name)
+		}
+	case rollbackTo:
+		s.tx.backTo(name, false)
+	case release:
+		s.tx.backTo(name, true)
+	case begin, commit, rollback, ddl:
+		s.tx.ended()
+	case use:
+		if !s.sysvars {
+			s.state.db = name
+		}
+	case deallocate:
+		delete(s.dynamics, name)
+	}
+	return nil
+}

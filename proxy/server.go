@@ -1,0 +1,194 @@
+// Package proxy stands between clients and a MySQL or MariaDB server: it relays
+// the protocol, one backend connection for each client connection, carries out
+// what package rewrite plans for writes to guarded tables, and answers for the
+// guard where a write must not happen.
+package proxy
+
+import (
+	"context"
+	"crypto/rsa"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"ifmatch/rewrite"
+	"ifmatch/wire"
+)
+
+// Limits of a session that are no configuration.
+const (
+	// handshakeTimeout bounds the time from accept to the end of authentication.
+	handshakeTimeout = 10 * time.Second
+	// dialTimeout bounds connecting to the backend.
+	dialTimeout = 5 * time.Second
+	// maxHandshake bounds a packet before authentication, in bytes. Connection
+	// attributes, the largest part, are at most 64 KiB.
+	maxHandshake = 128 << 10
+	// maxCommand bounds a command that is read whole, in bytes: the greatest
+	// max_allowed_packet that a server takes.
+	maxCommand = 1 << 30
+	// maxAnswer bounds a packet of the backend that is read whole, in bytes.
+	maxAnswer = 16 << 20
+)
+
+// Config is what a Server needs.
+type Config struct {
+	Backend     string             // host:port
+	ClientTLS   func() *tls.Config // certificate for clients, asked for each handshake; nil result: TLS is not offered
+	RequireTLS  bool               // refuse clients that do not ask for TLS
+	BackendTLS  *tls.Config        // nil: never TLS
+	TLSOptional bool               // with BackendTLS: plain where the backend does not offer it
+	RSAKey      *rsa.PrivateKey    // for passwords of plain clients where the backend wants them over TLS
+	MaxSessions int                // 0: no limit
+	PlanCache   int                // plans kept
+	Rules       *rewrite.Rules
+	// SchemaChanged is called after a statement that may change what the rules
+	// rest on, before the next statement of any session is judged by old ones.
+	SchemaChanged func(ctx context.Context) error
+	Meter         Meter
+	Log           *slog.Logger
+}
+
+// Meter counts what happens. Its methods are called from many sessions at once.
+type Meter interface {
+	Statement(table string, v rewrite.Verdict)
+	Conflict(table string, k rewrite.Kind)
+	Refused(reason string)
+	Unread(table string)
+	Sessions(delta int)
+	HandshakeFailed(reason string)
+	Panic()
+}
+
+// Server accepts clients. Its zero value is of no use: see New.
+type Server struct {
+	cfg     Config
+	log     *slog.Logger
+	rules   atomic.Pointer[rewrite.Rules]
+	plans   *planCache
+	watch   *wire.Watcher
+	started time.Time
+
+	mu       sync.Mutex
+	sessions map[*session]struct{}
+	listener net.Listener
+	draining atomic.Bool
+	wg       sync.WaitGroup
+	counters counters
+}
+
+// counters are what SHOW IFMATCH STATUS shows.
+type counters struct {
+	sessions, statements, guarded, conflicts, refused, unread, retried atomic.Int64
+}
+
+// New returns a Server that judges statements by cfg.Rules.
+func New(cfg Config) (*Server, error) {
+	watch, err := wire.NewWatcher()
+	if err != nil {
+		return nil, fmt.Errorf("watch connections: %w", err)
+	}
+	s := &Server{cfg: cfg, log: cfg.Log, plans: newPlanCache(cfg.PlanCache), watch: watch, started: time.Now(), sessions: map[*session]struct{}{}}
+	s.rules.Store(cfg.Rules)
+	return s, nil
+}
+
+// SetRules swaps the rules. Statements that have begun go on under the old ones.
+func (s *Server) SetRules(r *rewrite.Rules) { s.rules.Store(r) }
+
+// Rules gives the rules in force.
+func (s *Server) Rules() *rewrite.Rules { return s.rules.Load() }
+
+// Serve accepts clients on ln until Shutdown, and then returns nil.
+func (s *Server) Serve(ln net.Listener) error {
+	s.mu.Lock()
+	s.listener = ln
+	s.mu.Unlock()
+	delay := time.Duration(0)
+	for {
+		nc, err := ln.Accept()
+		if err != nil {
+			if s.draining.Load() || errors.Is(err, net.ErrClosed) {
+				return nil
+			}
+			// Out of descriptors, or a client that was gone before it was accepted.
+			delay = min(max(2*delay, 5*time.Millisecond), time.Second)
+			s.log.Error("accept failed", "error", err, "retry_in", delay)
+			time.Sleep(delay)
+			continue
+		}
+		delay = 0
+		s.start(nc)
+	}
+}
+
+// start runs a session in its own goroutine.
+func (s *Server) start(nc net.Conn) {
+	ss := newSession(s, nc)
+	s.mu.Lock()
+	full := s.cfg.MaxSessions > 0 && len(s.sessions) >= s.cfg.MaxSessions
+	if !full && !s.draining.Load() {
+		s.sessions[ss] = struct{}{}
+		s.wg.Add(1)
+	}
+	draining := s.draining.Load()
+	s.mu.Unlock()
+	switch {
+	case draining:
+		nc.Close()
+		return
+	case full:
+		s.cfg.Meter.HandshakeFailed("max-sessions")
+		go ss.rejectFull()
+		return
+	}
+	s.counters.sessions.Add(1)
+	s.cfg.Meter.Sessions(1)
+	go func() {
+		defer func() {
+			s.counters.sessions.Add(-1)
+			s.cfg.Meter.Sessions(-1)
+			s.mu.Lock()
+			delete(s.sessions, ss)
+			s.mu.Unlock()
+			s.wg.Done()
+		}()
+		ss.serve()
+	}()
+}
+
+// Shutdown stops accepting, ends idle sessions at once, lets open transactions
+// and running statements finish until ctx is done, and then ends what is left.
+func (s *Server) Shutdown(ctx context.Context) {
+	s.draining.Store(true)
+	s.mu.Lock()
+	if s.listener != nil {
+		s.listener.Close()
+	}
+	for ss := range s.sessions {
+		ss.drain()
+	}
+	s.mu.Unlock()
+	done := make(chan struct{})
+	go func() {
+		s.wg.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		s.mu.Lock()
+		s.log.Warn("drain time is over, ending sessions with open transactions", "sessions", len(s.sessions))
+		for ss := range s.sessions {
+			ss.kill()
+		}
+		s.mu.Unlock()
+		<-done
+	}
+	s.watch.Close()
+}

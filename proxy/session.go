@@ -1,0 +1,271 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"ifmatch/policy"
+	"ifmatch/rewrite"
+	"ifmatch/sqltext"
+	"ifmatch/wire"
+)
+
+// session is one client connection and its backend connection. All fields but
+// those of the second group belong to its own goroutine.
+type session struct {
+	srv     *Server
+	log     *slog.Logger
+	client  *wire.Conn
+	backend *wire.Conn
+
+	mu     sync.Mutex  // guards the change between idle and busy
+	idle   bool        // waiting for a command, outside a transaction or not
+	inTx   bool        // as of the last answer
+	gone   atomic.Bool // the backend hung up
+	ending atomic.Bool // the server drains
+	dead   bool        // kill was called
+
+	id       uint32 // the backend's connection id
+	user     string
+	caps     wire.Capability // of the client and the backend alike, but for what follows
+	strip    bool            // the client did not ask for session tracking, the proxy did
+	status   wire.Status     // as of the last answer
+	multi    bool            // several statements in one COM_QUERY are allowed
+	sysvars  bool            // the backend reports changes of system variables
+	state    state           // what decides how statements are read
+	tx       transaction
+	stmts    map[uint32]*statement // prepared statements by the id that the client knows
+	lastStmt uint32                // id of the statement that was prepared last
+	hint     []sqltext.Pair        // SET @ifmatch, for the next guarded write
+	diag     *diagnosis            // error of the last statement, if it was the proxy's
+	last     *lastConflict         // for SHOW IFMATCH CONFLICT
+
+	more     bool               // results of further statements follow the one at hand
+	part     []byte             // the one statement at hand of a text of several
+	failed   bool               // the statement at hand ended with an error
+	dynamics map[string]dynamic // SQL-level prepared statements by name
+
+	rules   *rewrite.Rules // for the statement at hand
+	text    sqltext.Text   // of COM_QUERY
+	cur     *sqltext.Text  // of the statement at hand
+	spans   []sqltext.Span
+	binding rewrite.Binding
+	exec    wire.Execute
+	values  []rewrite.Value
+	out     []byte // rewritten statements
+	scratch []byte // packets of our own
+}
+
+func newSession(srv *Server, nc net.Conn) *session {
+	return &session{srv: srv, log: srv.log, client: wire.NewConn(nc), stmts: map[uint32]*statement{}, dynamics: map[string]dynamic{}}
+}
+
+// errEnd ends a session that has nothing more to say.
+var errEnd = errors.New("session ends")
+
+// backendError is an error of the connection to the backend, as against the client's.
+type backendError struct{ err error }
+
+func (e *backendError) Error() string { return "backend: " + e.err.Error() }
+func (e *backendError) Unwrap() error { return e.err }
+
+// serve runs the session from greeting to end.
+func (s *session) serve() {
+	defer s.close()
+	defer func() {
+		if r := recover(); r != nil {
+			s.srv.cfg.Meter.Panic()
+			s.log.Error("session panicked", "panic", fmt.Sprint(r), "shape", s.shape(), "stack", string(debug.Stack()))
+		}
+	}()
+	if err := s.open(); err != nil {
+		s.handshakeEnded(err)
+		return
+	}
+	stop, err := s.srv.watch.Watch(s.backend, s.backendGone)
+	if err == nil {
+		defer stop()
+	}
+	err = s.commands()
+	var be *backendError
+	switch {
+	case err == nil, errors.Is(err, errEnd), errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed):
+		s.log.Debug("session ended")
+	case errors.As(err, &be):
+		s.backendLost(be)
+	default:
+		s.protocolError(err)
+	}
+}
+
+// close ends both connections.
+func (s *session) close() {
+	s.client.Close()
+	s.mu.Lock()
+	backend := s.backend
+	s.mu.Unlock()
+	if backend != nil {
+		backend.Close()
+	}
+}
+
+// commands reads and carries out commands until the client leaves.
+func (s *session) commands() error {
+	for {
+		s.client.ResetSeq()
+		s.backend.ResetSeq()
+		first, n, err := s.await()
+		if err != nil {
+			return err
+		}
+		s.rules = s.srv.rules.Load()
+		if err := s.command(wire.Command(first), n); err != nil {
+			return err
+		}
+	}
+}
+
+// await waits for the next command. While it waits, a drain or a backend that
+// hangs up ends the session.
+func (s *session) await() (first byte, n int, err error) {
+	s.mu.Lock()
+	s.idle = true
+	s.inTx = s.status.Has(wire.StatusInTrans)
+	end := s.dead || s.gone.Load() || s.ending.Load() && !s.inTx
+	s.mu.Unlock()
+	if !end || s.client.Buffered() > 0 && !s.gone.Load() {
+		first, n, err = s.client.Next()
+	} else {
+		err = os.ErrDeadlineExceeded
+	}
+	s.mu.Lock()
+	s.idle = false
+	s.mu.Unlock()
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return 0, 0, s.interrupted()
+	}
+	return first, n, err
+}
+
+// interrupted says what woke a session that waited for a command.
+func (s *session) interrupted() error {
+	if s.gone.Load() {
+		// What the backend had to say before it hung up belongs to the client.
+		s.backend.SetReadDeadline(time.Now().Add(time.Second))
+		if first, _, err := s.backend.Next(); err == nil && first == wire.ERRHeader {
+			s.client.SetSeq(0)
+			if s.backend.Pass(s.client) == nil {
+				s.client.Flush()
+			}
+		}
+		return errEnd
+	}
+	s.answerError(1053, "08S01", "ifmatch: the proxy is shutting down")
+	return errEnd
+}
+
+// wake ends a wait for a command. The lock is held.
+func (s *session) wake() {
+	if s.idle {
+		s.client.SetReadDeadline(time.Unix(1, 0))
+	}
+}
+
+// backendGone is called when the backend hangs up.
+func (s *session) backendGone() {
+	s.gone.Store(true)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.wake()
+}
+
+// drain ends the session once it is outside a transaction.
+func (s *session) drain() {
+	s.ending.Store(true)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.inTx {
+		s.wake()
+	}
+}
+
+// kill ends the session whatever it does.
+func (s *session) kill() {
+	s.mu.Lock()
+	s.dead = true
+	backend := s.backend
+	s.mu.Unlock()
+	s.client.Close()
+	if backend != nil {
+		backend.Close()
+	}
+}
+
+// backendLost tells the client that the backend is gone, as the client's own
+// library would say.
+func (s *session) backendLost(err *backendError) {
+	s.log.Warn("backend connection lost", "error", err.err)
+	s.answerError(2013, "HY000", "ifmatch: lost connection to the server during the statement")
+}
+
+// protocolError ends a session whose client or backend broke the protocol.
+func (s *session) protocolError(err error) {
+	var malformed *wire.MalformedError
+	var sequence *wire.SequenceError
+	var large *wire.TooLargeError
+	switch {
+	case errors.As(err, &sequence):
+		s.log.Warn("packets out of order", "error", err)
+		s.client.SetSeq(1)
+		s.answerError(1156, "08S01", "ifmatch: got packets out of order")
+	case errors.As(err, &malformed):
+		s.log.Warn("malformed packet", "error", err)
+		s.answerError(1835, "HY000", "ifmatch: malformed communication packet")
+	case errors.As(err, &large):
+		s.log.Warn("packet too large", "error", err)
+		s.answerError(1153, "08S01", "ifmatch: got a packet bigger than the limit")
+	default:
+		s.log.Info("session ended by an error", "error", err)
+	}
+}
+
+// shape gives the statement at hand without its constants.
+func (s *session) shape() (shape string) {
+	defer func() {
+		if recover() != nil {
+			shape = ""
+		}
+	}()
+	if s.cur == nil {
+		return ""
+	}
+	return string(s.cur.Shape(nil))
+}
+
+// accountMode gives the mode that the policy gives to the session's user.
+func (s *session) accountMode() (policy.Mode, bool) {
+	mode, ok := s.rules.Policy.Accounts[s.user]
+	return mode, ok
+}
+
+// changed asks for the schema to be read again after a statement that may have
+// changed it.
+func (s *session) changed() {
+	if s.srv.cfg.SchemaChanged == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := s.srv.cfg.SchemaChanged(ctx); err != nil {
+		s.log.Error("schema could not be read again; the old one is kept", "error", err)
+	}
+}

@@ -1,0 +1,149 @@
+package proxy
+
+import (
+	"bytes"
+	"strconv"
+	"strings"
+
+	"ifmatch/rewrite"
+	"ifmatch/sqltext"
+	"ifmatch/wire"
+)
+
+// state is what of the backend's session decides how statements are read.
+type state struct {
+	db  string
+	lex sqltext.Lexis
+	// charset is false while character_set_client is one that no lexer here
+	// knows: then no byte beyond ASCII can be judged.
+	charset bool
+	// stale is set while sql_mode or the character set may differ from lex in
+	// what the server does not report by itself.
+	stale bool
+}
+
+// server takes flavor and version from the greeting.
+func (st *state) server(r *rewrite.Rules, g *wire.Greeting) {
+	text := g.ServerVersion
+	if strings.Contains(text, "MariaDB") || !g.Capabilities.Has(wire.ClientMySQL) {
+		st.lex.Flavor = sqltext.MariaDB
+	}
+	st.lex.Version = versionNumber(text)
+	if !r.Catalog.Offline() {
+		st.modes(r.Catalog.SQLMode)
+	}
+	// A trigger of the connection (init_connect) may have set other modes.
+	st.stale = true
+}
+
+// versionNumber gives a version as executable comments count it: 101106 for
+// 5.5.5-10.11.6-MariaDB, 90700 for 9.7.0.
+func versionNumber(text string) int {
+	text = strings.TrimPrefix(text, "5.5.5-")
+	version := 0
+	for i, part := range strings.SplitN(text, ".", 3) {
+		end := 0
+		for end < len(part) && part[end] >= '0' && part[end] <= '9' {
+			end++
+		}
+		n, err := strconv.Atoi(part[:end])
+		if err != nil {
+			break
+		}
+		version += n * []int{10000, 100, 1}[i]
+	}
+	return version
+}
+
+func (st *state) handshakeCharset(id int) {
+	st.lex.Charset, st.charset = sqltext.CharsetByID(id)
+}
+
+// modes takes over an sql_mode.
+func (st *state) modes(list string) {
+	l := &st.lex
+	l.ANSIQuotes, l.NoBackslashEscapes, l.IgnoreSpace, l.PipesAsConcat = false, false, false, false
+	for m := range strings.SplitSeq(strings.ToUpper(list), ",") {
+		switch m {
+		case "ANSI_QUOTES":
+			l.ANSIQuotes = true
+		case "NO_BACKSLASH_ESCAPES":
+			l.NoBackslashEscapes = true
+		case "IGNORE_SPACE":
+			l.IgnoreSpace = true
+		case "PIPES_AS_CONCAT":
+			l.PipesAsConcat = true
+		}
+	}
+}
+
+// note takes over what an OK packet says of the session.
+func (s *session) note(ok *wire.OK) {
+	s.noteStatus(ok.Status)
+	if len(ok.State) == 0 {
+		return
+	}
+	for change, err := range ok.StateChanges() {
+		if err != nil {
+			s.state.stale = true
+			return
+		}
+		switch change.Type {
+		case wire.StateSchema:
+			s.state.db = string(change.Value)
+		case wire.StateSystemVariable:
+			switch string(change.Name) {
+			case "character_set_client":
+				s.state.lex.Charset, s.state.charset = sqltext.CharsetByName(string(change.Value))
+			case "sql_mode":
+				s.state.modes(string(change.Value))
+			}
+		}
+	}
+}
+
+// noteStatus takes over the status flags of an answer.
+func (s *session) noteStatus(status wire.Status) {
+	if s.status.Has(wire.StatusInTrans) && !status.Has(wire.StatusInTrans) {
+		s.tx.ended()
+	}
+	s.status = status
+	s.state.lex.NoBackslashEscapes = status.Has(wire.StatusNoBackslashEscapes)
+	if s.state.lex.Flavor == sqltext.MariaDB {
+		s.state.lex.ANSIQuotes = status.Has(wire.StatusANSIQuotes)
+	}
+}
+
+// undecided reports whether sql may read differently under a mode or character
+// set that the proxy is not sure of.
+func (st *state) undecided(sql []byte) bool {
+	if !st.stale {
+		return false
+	}
+	if bytes.IndexByte(sql, '"') >= 0 || bytes.Contains(sql, []byte("||")) {
+		return true
+	}
+	for _, c := range sql {
+		if c >= 0x80 || c == '\\' {
+			return true
+		}
+	}
+	return false
+}
+
+// askState asks the backend for modes and character set. It changes nothing
+// that the client can see but FOUND_ROWS(), and is done only where a statement
+// depends on the answer.
+func (s *session) askState() error {
+	rows, failed, err := s.ask([]byte("SELECT @@session.sql_mode, @@session.character_set_client"))
+	if err != nil {
+		return err
+	}
+	if failed != nil || len(rows) != 1 || len(rows[0]) != 2 {
+		return nil // still stale: what depends on it is refused
+	}
+	s.state.modes(string(rows[0][0]))
+	s.state.lex.Charset, s.state.charset = sqltext.CharsetByName(string(rows[0][1]))
+	s.state.stale = false
+	return nil
+}

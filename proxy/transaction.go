@@ -1,0 +1,113 @@
+package proxy
+
+import (
+	"slices"
+	"strings"
+
+	"ifmatch/policy"
+	"ifmatch/rewrite"
+	"ifmatch/wire"
+)
+
+// transaction is what the session knows of the client's transaction beyond the
+// status flags.
+type transaction struct {
+	savepoints []string
+	doomed     *rewrite.Conflict // the conflict that doomed it; lifted by the client only
+}
+
+// ended forgets what ends with a transaction. The doom stays: the client has
+// not heard yet that its transaction is over.
+func (tx *transaction) ended() { tx.savepoints = tx.savepoints[:0] }
+
+// save records a savepoint; one of the same name gives way.
+func (tx *transaction) save(name string) {
+	tx.savepoints = slices.DeleteFunc(tx.savepoints, func(s string) bool { return strings.EqualFold(s, name) })
+	tx.savepoints = append(tx.savepoints, name)
+}
+
+// index gives the place of a savepoint, or -1.
+func (tx *transaction) index(name string) int {
+	return slices.IndexFunc(tx.savepoints, func(s string) bool { return strings.EqualFold(s, name) })
+}
+
+// backTo forgets the savepoints after name; released ones go with it.
+func (tx *transaction) backTo(name string, released bool) {
+	if i := tx.index(name); i >= 0 {
+		if !released {
+			i++
+		}
+		tx.savepoints = tx.savepoints[:i]
+	}
+}
+
+// inTransaction reports whether a transaction is open, or would be with the
+// next statement because autocommit is off.
+func (s *session) inTransaction() bool { return s.status.Has(wire.StatusInTrans) }
+
+// doom does to the transaction what the policy wants after a conflict. Refusals
+// leave it alone.
+func (s *session) doom(c *rewrite.Conflict) error {
+	if c.Kind == rewrite.Refused || c.Kind == rewrite.Doomed || !s.inTransaction() {
+		return nil
+	}
+	switch c.Table.Settings.OnConflict {
+	case policy.OnConflictStatement:
+		return nil
+	case policy.OnConflictDoom:
+		s.tx.doomed = c
+		if len(s.tx.savepoints) > 0 {
+			return nil // the client may go back to one of them
+		}
+	}
+	return s.rollbackAside()
+}
+
+// rollbackAside rolls back at the backend, so that locks go.
+func (s *session) rollbackAside() error {
+	_, failed, err := s.ask([]byte("ROLLBACK"))
+	if err == nil && failed != nil {
+		s.log.Warn("rollback after a conflict failed", "code", failed.Code)
+	}
+	return err
+}
+
+// doomedError is the error of whatever a doomed transaction does not take.
+func (s *session) doomedError() *rewrite.Conflict {
+	by := s.tx.doomed
+	return &rewrite.Conflict{
+		Kind: rewrite.Doomed, Table: by.Table, Key: by.Key,
+		Message: "ifmatch: transaction doomed by: " + strings.TrimPrefix(by.Message, "ifmatch: "),
+	}
+}
+
+// inDoom answers a statement in a doomed transaction. done is false where the
+// statement may be carried out as in any other.
+func (s *session) inDoom(kind control, name string) (done bool, err error) {
+	switch kind {
+	case showDiagnosis, showIfmatch, xaEnd:
+		return false, nil
+	case rollback:
+		s.tx.doomed = nil
+		return false, nil
+	case rollbackTo:
+		if s.tx.index(name) >= 0 {
+			s.tx.doomed = nil
+			return false, nil
+		}
+	case begin:
+		if err := s.rollbackAside(); err != nil {
+			return true, err
+		}
+		s.tx.doomed = nil
+		return false, nil
+	case commit:
+		if err := s.rollbackAside(); err != nil {
+			return true, err
+		}
+		c := s.doomedError()
+		s.tx.doomed = nil
+		return true, s.answerConflict(c)
+	}
+	return true, s.answerConflict(s.doomedError())
+}

@@ -1,0 +1,238 @@
+package rewrite
+
+import (
+	"fmt"
+	"strings"
+
+	"ifmatch/policy"
+	"ifmatch/schema"
+	"ifmatch/sqltext"
+)
+
+// Source says where an expectation comes from.
+type Source uint8
+
+const (
+	// NoExpectation is an unread row.
+	NoExpectation Source = iota
+	// FromHint is a hint in the statement, or SET @ifmatch before it.
+	FromHint
+	// FromWhere is the statement's own WHERE.
+	FromWhere
+	// FromSet is a whole row saved back: the constant that SET gives to the version.
+	FromSet
+)
+
+// String gives the source as explain names it.
+func (s Source) String() string {
+	return [...]string{"none", "hint", "the statement's WHERE", "the version in SET"}[s]
+}
+
+// Token is the version of a row: what is expected or what was found.
+type Token struct {
+	Version Value
+	Term    Value // NoValue where the table has no term
+}
+
+// Binding is what one execution of a plan adds to it.
+type Binding struct {
+	Key      []Value // of the key columns, in the order of the key
+	Source   Source
+	Expected Token
+	External Value // the version that the writer brings, where versions are external
+	open     bool  // no guard on the version is added
+	keep     bool  // the client's own assignment of the version stands
+}
+
+// Refusal is the error of a statement that is not sent because of what it was
+// bound to.
+type Refusal struct {
+	Unread bool // an unread row, rather than a statement that cannot be proved safe
+	Text   string
+}
+
+// Error gives the text that the client sees.
+func (r *Refusal) Error() string { return r.Text }
+
+// refusal is the error of a statement that cannot be proved safe.
+func refusal(format string, args ...any) *Refusal {
+	return &Refusal{Text: "ifmatch: refused: " + fmt.Sprintf(format, args...)}
+}
+
+// Bind gives the plan its constants and parameters and finds the expectation.
+// t is the text that the plan was made of, or one of the same shape; params are
+// the values of its parameter markers; hint is nil where there is none.
+func (p *Plan) Bind(t *sqltext.Text, params []Value, hint []sqltext.Pair, b *Binding) *Refusal {
+	tab, v := p.Table, p.Table.Version
+	*b = Binding{Key: b.Key[:0], open: true}
+	for i, k := range p.key {
+		value := p.value(t, k.operand, params)
+		if !keyFits(tab.Key[i], value) {
+			return refusal("%s of %s is compared with a value of another type, which may pick several rows", tab.Key[i].Name, tab.Name)
+		}
+		b.Key = append(b.Key, value)
+	}
+	if v == nil {
+		if hint != nil {
+			return refusal("%s has no version for a hint to name", tab.Name)
+		}
+		return nil
+	}
+	if p.own != nil {
+		b.Source = FromWhere
+		b.Expected.Version = p.value(t, *p.own, params)
+		if p.ownTerm != nil {
+			b.Expected.Term = p.value(t, *p.ownTerm, params)
+		}
+	}
+	if hint != nil {
+		token, err := v.hint(hint, tab)
+		if err != nil {
+			return err
+		}
+		b.Source, b.Expected, b.open = FromHint, token, false
+	}
+	if v.External != policy.ExternalNone && p.Verb == Update {
+		return p.bindExternal(t, params, b)
+	}
+	p.bindAssigned(t, params, b)
+	if b.Source == NoExpectation && tab.Settings.Unread == policy.UnreadRefuse && !p.passesUnread() {
+		return &Refusal{Unread: true, Text: fmt.Sprintf("ifmatch: unread row on %s %s: nothing says which %s the writer has seen; read the row first or give its %s",
+			tab.Name, tab.keyText(b.Key), v.Column.Name, v.Column.Name)}
+	}
+	return nil
+}
+
+// bindExternal checks the version that the writer brings.
+func (p *Plan) bindExternal(t *sqltext.Text, params []Value, b *Binding) *Refusal {
+	tab, v := p.Table, p.Table.Version
+	given, ok := p.value(t, p.assigned.operand, params).integer()
+	if !ok {
+		return refusal("the external version of %s must be a whole number", tab.Name)
+	}
+	if v.Max > 0 && !given.Neg && given.Abs > v.Max {
+		return refusal("the external version %s is beyond what %s of %s can hold", given, v.Column.Name, tab.Name)
+	}
+	b.External, b.keep = given, true
+	return nil
+}
+
+// bindAssigned decides whether what the client itself assigns to the version
+// stands, and whether it is the expectation.
+func (p *Plan) bindAssigned(t *sqltext.Text, params []Value, b *Binding) {
+	v := p.Table.Version
+	switch p.assigned.kind {
+	case constant:
+		given := p.value(t, p.assigned.operand, params)
+		if b.Source == NoExpectation {
+			b.Source, b.Expected.Version, b.open = FromSet, given, false
+			return
+		}
+		whole, ok := given.integer()
+		b.keep = ok && v.Bump == policy.BumpIncrement && greater(whole, b.Expected.Version) && (v.Max == 0 || whole.Abs <= v.Max)
+	case raised:
+		by, ok := p.value(t, p.assigned.operand, params).integer()
+		b.keep = ok && v.Bump == policy.BumpIncrement && !v.Nullable && !by.Neg && by.Abs > 0 && (v.Max == 0 || by.Abs == 1)
+	}
+}
+
+// passesUnread reports whether the statement needs no expectation.
+func (p *Plan) passesUnread() bool {
+	return p.Verb == Update && p.relative && p.Table.Settings.Relative == policy.RelativePass
+}
+
+// value gives what an operand stands for.
+func (p *Plan) value(t *sqltext.Text, o Operand, params []Value) Value {
+	if o.param >= 0 {
+		if o.param < len(params) {
+			return params[o.param]
+		}
+		return Value{Kind: Opaque}
+	}
+	switch t.Tokens[o.tok].Kind {
+	case sqltext.Number:
+		return NumberValue(string(t.Bytes(o.tok)), o.neg)
+	case sqltext.String:
+		if o.tok != o.from {
+			return Value{Kind: Opaque}
+		}
+		if s, ok := t.StringValue(nil, o.tok); ok {
+			return TextValue(string(s))
+		}
+	case sqltext.Word:
+		return Value{Kind: Null}
+	}
+	return Value{Kind: Opaque}
+}
+
+// hint turns the pairs of a hint into the token that it expects.
+func (v *Version) hint(pairs []sqltext.Pair, t *Table) (Token, *Refusal) {
+	var token Token
+	for _, pair := range pairs {
+		value := TextValue(pair.Value)
+		if pair.Null {
+			value = Value{Kind: Null}
+		} else if whole, ok := value.integer(); ok && !pair.Quoted {
+			value = whole
+		}
+		switch {
+		case sameName(pair.Name, v.Column.Name) && token.Version.Kind == NoValue:
+			token.Version = value
+		case v.Term != nil && sameName(pair.Name, v.Term.Name) && token.Term.Kind == NoValue:
+			token.Term = value
+		default:
+			return token, refusal("the hint's %s is no token of %s; it wants %s", pair.Name, t.Name, v.names())
+		}
+	}
+	if token.Version.Kind == NoValue || v.Term != nil && token.Term.Kind == NoValue {
+		return token, refusal("the hint for %s is not whole; it wants %s", t.Name, v.names())
+	}
+	return token, nil
+}
+
+// names gives the token's columns as a hint writes them.
+func (v *Version) names() string {
+	if v.Term != nil {
+		return v.Column.Name + "=…, " + v.Term.Name + "=…"
+	}
+	return v.Column.Name + "=…"
+}
+
+// text gives a token as messages show it: seq_no=9, primary_term=4.
+func (v *Version) text(t Token) string {
+	s := v.Column.Name + "=" + v.Column.show(t.Version)
+	if v.Term != nil && t.Term.Kind != NoValue {
+		s += ", " + v.Term.Name + "=" + v.Term.show(t.Term)
+	}
+	return s
+}
+
+// keyText gives a key as messages show it: id=100, or a=1, b='x'.
+func (t *Table) keyText(key []Value) string {
+	parts := make([]string, 0, len(t.Key))
+	for i, c := range t.Key {
+		if i < len(key) {
+			parts = append(parts, c.Name+"="+c.show(key[i]))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// show gives a value of the column as messages show it: numbers bare, all else quoted.
+func (c Column) show(v Value) string {
+	switch c.Class {
+	case schema.Integer, schema.Decimal, schema.Float, schema.Year, schema.Bit:
+		if v.Kind == Text {
+			return v.Text
+		}
+	case schema.Unknown:
+		if whole, ok := v.integer(); ok {
+			return whole.String()
+		}
+	default:
+		if v.Kind == Integer || v.Kind == Decimal {
+			return TextValue(v.String()).String()
+		}
+	}
+	return v.String()
+}

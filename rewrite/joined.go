@@ -1,0 +1,149 @@
+package rewrite
+
+import (
+	"ifmatch/schema"
+	"ifmatch/sqltext"
+)
+
+// source is a table in FROM, by the name under which the statement knows it.
+type source struct {
+	name  string // alias, or the table's own name
+	table schema.Name
+}
+
+// sources lists the tables that refs names, derived tables left out.
+func (p *planner) sources(refs part) []source {
+	var all []source
+	expect := true
+	for i := refs.from; i < refs.to; i++ {
+		switch {
+		case p.op(i, "("):
+			if p.oneOf(i+1, "SELECT", "WITH", "VALUES", "TABLE") {
+				i = p.closing(i, refs.to)
+				expect = false
+			}
+			continue
+		case p.op(i, ","), p.oneOf(i, "JOIN", "STRAIGHT_JOIN"):
+			expect = true
+			continue
+		}
+		if !expect {
+			continue
+		}
+		ref, next, ok := p.column(i)
+		expect = false
+		if !ok {
+			continue
+		}
+		s := source{name: ref.column, table: schema.Name{Schema: ref.table, Name: ref.column}}
+		if p.word(next, "AS") {
+			next++
+		}
+		if next < refs.to && !p.oneOf(next, "ON", "USING", "JOIN", "INNER", "LEFT", "RIGHT", "CROSS", "NATURAL", "STRAIGHT_JOIN", "USE", "FORCE", "IGNORE", "PARTITION") {
+			if k := p.Tokens[next].Kind; k == sqltext.Word || k == sqltext.Quoted {
+				s.name, _ = p.Name(next)
+			}
+		}
+		all = append(all, s)
+		i = next - 1
+	}
+	return all
+}
+
+// guardedSource gives the first guarded table in FROM.
+func (p *planner) guardedSource(all []source) *Table {
+	for _, s := range all {
+		if t, _ := p.guarded(s.table); t != nil {
+			return t
+		}
+	}
+	return nil
+}
+
+// target resolves a name that a joined write gives as its target. known is
+// false where it is none of the sources.
+func (p *planner) target(ref columnRef, all []source) (t *Table, known bool) {
+	for _, s := range all {
+		if !p.sameTable(s.name, ref.column) {
+			continue
+		}
+		if ref.table != "" && s.table.Schema != "" && !p.sameTable(s.table.Schema, ref.table) {
+			continue
+		}
+		t, _ = p.guarded(s.table)
+		return t, true
+	}
+	return nil, false
+}
+
+// planJoinedUpdate passes an UPDATE of several tables that sets no column of a
+// guarded one, and refuses others.
+func (p *planner) planJoinedUpdate(refs part, set int) *Plan {
+	all := p.sources(refs)
+	t := p.guardedSource(all)
+	if t == nil {
+		t = p.mentioned(refs)
+	}
+	if t == nil {
+		return pass("it writes no guarded table")
+	}
+	end := p.find(part{set, p.stmt.to}, "WHERE", "ORDER", "LIMIT")
+	for _, a := range p.list(part{set + 1, end}) {
+		ref, _, ok := p.column(a.from)
+		if ok && ref.table != "" {
+			if written, known := p.target(columnRef{table: ref.schema, column: ref.table}, all); known && written == nil {
+				continue
+			}
+		}
+		return refuse(t, "UPDATE of several tables that may set columns of %s cannot be guarded yet; qualify what it sets, or write one table", t.Name)
+	}
+	return pass("it sets no column of a guarded table")
+}
+
+// planJoinedDelete passes DELETE t FROM … and DELETE FROM t USING … where no
+// target is guarded, and refuses others.
+func (p *planner) planJoinedDelete() *Plan {
+	i := p.stmt.from + 1
+	for p.oneOf(i, "LOW_PRIORITY", "QUICK", "IGNORE") {
+		i++
+	}
+	all := part{i, p.stmt.to}
+	from := p.find(all, "FROM")
+	targets, refs := part{i, from}, part{from + 1, p.stmt.to}
+	if from == i {
+		using := p.find(all, "USING")
+		targets, refs = part{from + 1, using}, part{using + 1, p.stmt.to}
+	}
+	refs.to = p.find(refs, "WHERE", "ORDER", "LIMIT", "RETURNING")
+	sources := p.sources(refs)
+	t := p.guardedSource(sources)
+	if t == nil {
+		t = p.mentioned(p.stmt)
+	}
+	if t == nil {
+		return pass("it writes no guarded table")
+	}
+	for _, d := range p.list(targets) {
+		ref, ok := p.deleteTarget(d)
+		if ok {
+			if written, known := p.target(ref, sources); known && written == nil {
+				continue
+			}
+		}
+		return refuse(t, "DELETE from several tables that may take rows of %s cannot be guarded yet; delete from one table", t.Name)
+	}
+	return pass("it deletes from no guarded table")
+}
+
+// deleteTarget reads t, db.t, t.* or db.t.*.
+func (p *planner) deleteTarget(d part) (columnRef, bool) {
+	to := d.to
+	if to-d.from >= 3 && p.op(to-1, "*") && p.op(to-2, ".") {
+		to -= 2
+	}
+	if to-d.from == 2 && p.op(to-1, ".*") {
+		to--
+	}
+	ref, next, ok := p.column(d.from)
+	return ref, ok && next == to
+}

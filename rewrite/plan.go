@@ -1,0 +1,193 @@
+package rewrite
+
+import (
+	"fmt"
+
+	"ifmatch/policy"
+	"ifmatch/schema"
+	"ifmatch/sqltext"
+)
+
+// Verdict is what becomes of a statement.
+type Verdict uint8
+
+const (
+	// Pass sends the statement as it came.
+	Pass Verdict = iota
+	// Guard sends it with pieces added.
+	Guard
+	// Refuse answers with an error and sends nothing.
+	Refuse
+)
+
+// String gives the verdict as explain and the metrics name it.
+func (v Verdict) String() string { return [...]string{"pass", "guard", "refuse"}[v] }
+
+// Strategy is how a guard works.
+type Strategy uint8
+
+const (
+	// NoStrategy is that of a statement without guard.
+	NoStrategy Strategy = iota
+	// Predicate adds the guard to WHERE; zero rows tell.
+	Predicate
+)
+
+// String gives the strategy as explain names it.
+func (s Strategy) String() string { return [...]string{"", "predicate"}[s] }
+
+// Verb is the kind of a statement, as far as plans differ by it.
+type Verb uint8
+
+const (
+	// Other is a statement of which no plan is made.
+	Other Verb = iota
+	// Update is UPDATE of one table.
+	Update
+	// Delete is DELETE from one table.
+	Delete
+)
+
+// Env is what of a session decides how a statement is read. It is comparable:
+// plans are kept by it.
+type Env struct {
+	DB            string      // current database, "" if none
+	AccountMode   bool        // whether the policy gives the account a mode, which then goes over every table's
+	Mode          policy.Mode // that mode
+	PipesAsConcat bool        // sql_mode
+	Multi         bool        // whether one text may hold several statements
+	UTF8          bool        // whether names beyond ASCII can be added in the client's character set
+}
+
+// Plan is what becomes of the statements of one shape. It is immutable and
+// speaks of tokens by their index from the start of the statement.
+type Plan struct {
+	Verdict  Verdict
+	Strategy Strategy
+	Verb     Verb
+	Table    *Table
+	// Reason says why a statement is refused; Why explains the other verdicts.
+	Reason string
+	Why    string
+	// DDL is set where a statement that passes may change what the rules rest on.
+	DDL bool
+
+	params    []int32    // tokens of the parameter markers
+	target    part       // table reference, alias included
+	qualifier string     // name by which added columns are qualified
+	set       part       // assignments of an UPDATE, without SET
+	where     part       // condition, without WHERE
+	wrap      bool       // the condition needs parentheses before AND
+	key       []keyPart  // one for each key column
+	rest      []part     // conjuncts that are neither key nor the row's version
+	own       *Operand   // version = operand in WHERE
+	ownTerm   *Operand   // term = operand in WHERE
+	ownParts  []part     // the conjuncts of own and ownTerm
+	assigned  assignment // what the statement itself does to the version column
+	relative  bool       // every assignment is n = n ± constant
+}
+
+// keyPart is the conjunct that fixes a key column.
+type keyPart struct {
+	conjunct part
+	operand  Operand
+}
+
+// assignmentKind is what is known of the value that a statement gives to a version.
+type assignmentKind uint8
+
+const (
+	unassigned assignmentKind = iota
+	constant                  // version = operand
+	raised                    // version = version + operand
+	unknown                   // anything else
+)
+
+// assignment is the client's own assignment of the version column.
+type assignment struct {
+	kind    assignmentKind
+	value   part // the expression
+	operand Operand
+	bare    bool // no parameter marker in value: it can be replaced as a whole
+}
+
+// Params gives the number of parameter markers that the client wrote.
+func (p *Plan) Params() int { return len(p.params) }
+
+// refuse is a plan that says why. The text goes to the client after "ifmatch: refused: ".
+func refuse(t *Table, format string, args ...any) *Plan {
+	return &Plan{Verdict: Refuse, Table: t, Reason: fmt.Sprintf(format, args...)}
+}
+
+// pass is a plan for a statement that goes as it came.
+func pass(why string) *Plan { return &Plan{Verdict: Pass, Why: why} }
+
+// Plan decides what becomes of the statement stmt of t.
+func (r *Rules) Plan(t *sqltext.Text, stmt sqltext.Span, env Env) *Plan {
+	if env.AccountMode && env.Mode == policy.ModeOff {
+		return pass("the account's mode is off")
+	}
+	rd := &reader{Text: t, stmt: part{int(stmt.Start), int(stmt.End)}}
+	return (&planner{reader: rd, rules: r, env: env}).plan()
+}
+
+// planner makes one plan.
+type planner struct {
+	*reader
+	rules *Rules
+	env   Env
+}
+
+// guarded resolves a name that a statement writes to, directly or through a
+// view. view is set where it is a view on the table given.
+func (p *planner) guarded(n schema.Name) (t *Table, view bool) {
+	if n.Schema == "" {
+		n.Schema = p.env.DB
+	}
+	n = p.rules.fold(n)
+	if t := p.rules.tables[n]; t != nil {
+		return p.active(t), false
+	}
+	if base, ok := p.rules.views[n]; ok {
+		return p.active(p.rules.Table(base, "")), true
+	}
+	return nil, false
+}
+
+// active gives t unless its mode is off for this session.
+func (p *planner) active(t *Table) *Table {
+	if t == nil {
+		return nil
+	}
+	mode := t.Settings.Mode
+	if p.env.AccountMode {
+		mode = p.env.Mode
+	}
+	if mode == policy.ModeOff {
+		return nil
+	}
+	return t
+}
+
+// mentioned gives a guarded table that p names in any way, or that it reaches by a view.
+func (p *planner) mentioned(in part) *Table {
+	for i := in.from; i < in.to; i++ {
+		if k := p.Tokens[i].Kind; k != sqltext.Word && k != sqltext.Quoted {
+			continue
+		}
+		name, ok := p.Name(i)
+		if !ok {
+			continue
+		}
+		n := schema.Name{Name: name}
+		if i-2 >= in.from && p.op(i-1, ".") {
+			if s, ok := p.Name(i - 2); ok {
+				n.Schema = s
+			}
+		}
+		if t, _ := p.guarded(n); t != nil {
+			return t
+		}
+	}
+	return nil
+}

@@ -1,0 +1,254 @@
+// Package rewrite decides what becomes of a statement: whether it passes, is
+// refused, or is sent with a guard, and with which bytes. It is pure: no I/O, no
+// clock, no session. What depends on a session comes in as an Env, what depends
+// on constants, parameters and expectations as a Binding.
+package rewrite
+
+import (
+	"strings"
+	"sync/atomic"
+
+	"ifmatch/policy"
+	"ifmatch/schema"
+	"ifmatch/sqltext"
+)
+
+// Rules is a policy held against a schema: what statements are judged by. It is
+// immutable and shared by all sessions.
+type Rules struct {
+	// Generation tells two Rules of one process apart; plans made by one are
+	// not valid for another.
+	Generation uint64
+	Policy     *policy.Policy
+	Catalog    *schema.Catalog
+
+	tables   map[schema.Name]*Table
+	views    map[schema.Name]schema.Name // view → guarded table that it reaches
+	routines map[schema.Name]schema.Name // routine → guarded table that it may write
+	words    map[string]bool             // last names of all of these, in lower case
+	schemas  map[string]bool             // schemas that hold a guarded table, folded
+	foldCase bool
+}
+
+// Table is a guarded table as the rewriter needs it.
+type Table struct {
+	Name     schema.Name
+	Settings policy.Settings
+	Errors   policy.Errors
+	Key      []Column
+	Version  *Version // nil where the policy guards no version
+	Ignore   []string
+	columns  *schema.Table // nil without a service account
+}
+
+// Column is a column of a guarded table.
+type Column struct {
+	Name  string
+	Class schema.Class // Unknown without a service account
+}
+
+// Version is the token of a guarded table that is kept in columns.
+type Version struct {
+	Column   Column
+	Term     *Column // second column that must match, or nil
+	External policy.External
+	Bump     policy.Bump // never the default: resolved by the column's type
+	Nullable bool
+	Max      uint64 // where the bump has to be kept from being clipped; 0 = nowhere
+	Length   int    // of a character or binary column
+	Fsp      int    // digits of the second's fraction of a temporal column
+}
+
+var generations atomic.Uint64
+
+// Compile holds p against c. Both must have been checked (schema.Check): a table
+// that is in p and not in c is taken by what the policy alone says of it.
+func Compile(p *policy.Policy, c *schema.Catalog) *Rules {
+	r := &Rules{
+		Generation: generations.Add(1),
+		Policy:     p,
+		Catalog:    c,
+		tables:     map[schema.Name]*Table{},
+		words:      map[string]bool{},
+		schemas:    map[string]bool{},
+		foldCase:   c.LowerCaseTableNames != 0,
+	}
+	var names []schema.Name
+	for _, pt := range p.Tables {
+		name := schema.Name{Schema: pt.Name.Schema, Name: pt.Name.Table}
+		t := compileTable(pt, name, c.Table(name))
+		r.tables[r.fold(name)] = t
+		r.schemas[r.fold(name).Schema] = true
+		r.words[strings.ToLower(name.Name)] = true
+		names = append(names, name)
+	}
+	r.views = map[schema.Name]schema.Name{}
+	for view, base := range c.ViewsOf(names) {
+		r.views[r.fold(view)] = base
+		r.words[strings.ToLower(view.Name)] = true
+	}
+	r.routines = map[schema.Name]schema.Name{}
+	for routine, base := range c.RoutinesOf(names) {
+		r.routines[foldRoutine(routine)] = base
+		r.words[strings.ToLower(routine.Name)] = true
+	}
+	return r
+}
+
+func compileTable(pt *policy.Table, name schema.Name, st *schema.Table) *Table {
+	t := &Table{Name: name, Settings: pt.Settings, Errors: pt.Errors, Ignore: pt.Ignore, columns: st}
+	key := pt.Key
+	if len(key) == 0 && st != nil {
+		key = st.Key
+	}
+	for _, k := range key {
+		t.Key = append(t.Key, t.column(k))
+	}
+	if v := pt.Version; v != nil && v.Column != "" {
+		t.Version = compileVersion(v, t)
+	}
+	return t
+}
+
+func compileVersion(pv *policy.Version, t *Table) *Version {
+	v := &Version{Column: t.column(pv.Column), External: pv.External, Bump: pv.Bump, Nullable: true}
+	if pv.Term != "" {
+		term := t.column(pv.Term)
+		v.Term = &term
+	}
+	if v.Bump == policy.BumpDefault {
+		v.Bump = policy.BumpIncrement
+		if v.Column.Class == schema.Temporal {
+			v.Bump = policy.BumpNow
+		}
+	}
+	if t.columns == nil {
+		return v
+	}
+	if c := t.columns.Column(pv.Column); c != nil {
+		v.Nullable, v.Length, v.Fsp = c.Nullable, c.Length, c.Fsp
+		// Arithmetic on a BIGINT that leaves its range is an error of the
+		// server's in every sql_mode; a narrower column would be clipped.
+		if v.Bump == policy.BumpIncrement || v.External != policy.ExternalNone {
+			if v.Max = c.Max(); !strings.EqualFold(c.DataType, "bigint") || v.External != policy.ExternalNone {
+				return v
+			}
+			v.Max = 0
+		}
+	}
+	return v
+}
+
+func (t *Table) column(name string) Column {
+	if t.columns != nil {
+		if c := t.columns.Column(name); c != nil {
+			return Column{Name: c.Name, Class: c.Class}
+		}
+	}
+	return Column{Name: name}
+}
+
+// fold gives the form of a table's name in which the server compares it.
+func (r *Rules) fold(n schema.Name) schema.Name {
+	if r.foldCase {
+		return schema.Name{Schema: strings.ToLower(n.Schema), Name: strings.ToLower(n.Name)}
+	}
+	return n
+}
+
+// foldRoutine is fold for routines: their names have no case, their schema's has.
+func foldRoutine(n schema.Name) schema.Name {
+	return schema.Name{Schema: strings.ToLower(n.Schema), Name: strings.ToLower(n.Name)}
+}
+
+// Table gives the guarded table of that name, or nil. db stands in for a missing schema.
+func (r *Rules) Table(n schema.Name, db string) *Table {
+	if n.Schema == "" {
+		n.Schema = db
+	}
+	return r.tables[r.fold(n)]
+}
+
+// Tables gives the number of guarded tables.
+func (r *Rules) Tables() int { return len(r.tables) }
+
+// All gives the guarded tables in the order of the policy.
+func (r *Rules) All() []*Table {
+	all := make([]*Table, 0, len(r.tables))
+	for _, pt := range r.Policy.Tables {
+		if t := r.Table(schema.Name{Schema: pt.Name.Schema, Name: pt.Name.Table}, ""); t != nil {
+			all = append(all, t)
+		}
+	}
+	return all
+}
+
+// KeyNames lists the key columns, for people.
+func (t *Table) KeyNames() string { return t.keyNames() }
+
+// VersionText names the version, for people.
+func (t *Table) VersionText() string {
+	v := t.Version
+	switch {
+	case v == nil:
+		return ""
+	case v.External != policy.ExternalNone:
+		return v.Column.Name + " (external " + v.External.String() + ")"
+	case v.Term != nil:
+		return v.Column.Name + ", " + v.Term.Name + " (" + v.Bump.String() + ")"
+	}
+	return v.Column.Name + " (" + v.Bump.String() + ")"
+}
+
+// Mentions reports whether a token of stmt could name something that the
+// policy guards or that reaches it. A statement of which this is false touches
+// no guarded table by name. It does not allocate.
+func (r *Rules) Mentions(t *sqltext.Text, stmt sqltext.Span) bool {
+	var low [64]byte
+	for i := int(stmt.Start); i < int(stmt.End); i++ {
+		switch t.Tokens[i].Kind {
+		case sqltext.Word, sqltext.Quoted:
+		default:
+			continue
+		}
+		b := t.Bytes(i)
+		if t.Tokens[i].Kind == sqltext.Quoted {
+			b = b[1 : len(b)-1]
+		}
+		if len(b) > len(low) {
+			if name, ok := t.Name(i); !ok || r.words[strings.ToLower(name)] {
+				return true
+			}
+			continue
+		}
+		n, ascii := 0, true
+		for _, c := range b {
+			if c >= 'A' && c <= 'Z' {
+				c += 'a' - 'A'
+			}
+			ascii = ascii && c < 0x80 && c != '`'
+			low[n] = c
+			n++
+		}
+		if ascii {
+			if r.words[string(low[:n])] {
+				return true
+			}
+		} else if name, ok := t.Name(i); !ok || r.words[strings.ToLower(name)] {
+			return true
+		}
+	}
+	return false
+}
+
+// MentionsRaw is Mentions for a text that the lexer cannot read: it reports
+// whether the bytes of one of the names occur in it at all, in any case.
+func (r *Rules) MentionsRaw(sql []byte) bool {
+	low := strings.ToLower(string(sql))
+	for w := range r.words {
+		if strings.Contains(low, w) {
+			return true
+		}
+	}
+	return false
+}

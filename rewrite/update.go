@@ -1,0 +1,286 @@
+package rewrite
+
+import (
+	"strings"
+
+	"ifmatch/policy"
+	"ifmatch/schema"
+	"ifmatch/sqltext"
+)
+
+// planUpdate reads UPDATE [LOW_PRIORITY] [IGNORE] table [AS alias] SET … WHERE …
+func (p *planner) planUpdate() *Plan {
+	if refused := p.calls(p.stmt); refused != nil {
+		return refused
+	}
+	i := p.stmt.from + 1
+	for p.oneOf(i, "LOW_PRIORITY", "IGNORE") {
+		i++
+	}
+	set := p.find(part{i, p.stmt.to}, "SET")
+	refs := part{i, set}
+	if tables := p.list(refs); len(tables) != 1 || p.has(refs, "JOIN", "STRAIGHT_JOIN") || p.op(i, "(") {
+		return p.planJoinedUpdate(refs, set)
+	}
+	t, view, next, ok := p.tableName(i)
+	if !ok {
+		return p.unreadable("UPDATE")
+	}
+	if t == nil {
+		return pass("it writes no guarded table")
+	}
+	if view {
+		return refuse(t, "a write through a view on %s cannot be guarded yet; write the table itself", t.Name)
+	}
+	plan := &Plan{Verdict: Guard, Strategy: Predicate, Verb: Update, Table: t, target: refs}
+	if refused := p.alias(plan, i, next, set); refused != nil {
+		return refused
+	}
+	where := p.find(part{set, p.stmt.to}, "WHERE")
+	end := p.tail(part{set, p.stmt.to})
+	plan.set = part{set + 1, min(where, end)}
+	if refused := p.assignments(plan); refused != nil || plan.Verdict == Pass {
+		return or(refused, plan)
+	}
+	return p.oneRow(plan, where, end)
+}
+
+// planDelete reads DELETE [LOW_PRIORITY] [QUICK] [IGNORE] FROM table [AS alias] WHERE …
+func (p *planner) planDelete() *Plan {
+	if refused := p.calls(p.stmt); refused != nil {
+		return refused
+	}
+	i := p.stmt.from + 1
+	for p.oneOf(i, "LOW_PRIORITY", "QUICK", "IGNORE", "HISTORY") {
+		i++
+	}
+	if !p.word(i, "FROM") {
+		return p.planJoinedDelete()
+	}
+	i++
+	where := p.find(part{i, p.stmt.to}, "WHERE")
+	end := p.tail(part{i, p.stmt.to})
+	refs := part{i, min(where, end)}
+	if p.has(refs, "USING", "JOIN") || len(p.list(refs)) != 1 {
+		return p.planJoinedDelete()
+	}
+	t, view, next, ok := p.tableName(i)
+	if !ok {
+		return p.unreadable("DELETE")
+	}
+	if t == nil {
+		return pass("it writes no guarded table")
+	}
+	if view {
+		return refuse(t, "a write through a view on %s cannot be guarded yet; write the table itself", t.Name)
+	}
+	plan := &Plan{Verdict: Guard, Strategy: Predicate, Verb: Delete, Table: t, target: refs}
+	if refused := p.alias(plan, i, next, refs.to); refused != nil {
+		return refused
+	}
+	return p.oneRow(plan, where, end)
+}
+
+// or gives the first plan that is there.
+func or(a, b *Plan) *Plan {
+	if a != nil {
+		return a
+	}
+	return b
+}
+
+// unreadable refuses a write whose table cannot be read, where it could be a guarded one.
+func (p *planner) unreadable(verb string) *Plan {
+	if t := p.mentioned(p.stmt); t != nil {
+		return refuse(t, "this %s cannot be read, and %s is named in it", verb, t.Name)
+	}
+	return pass("it writes no guarded table")
+}
+
+// tail gives the first token behind table, assignments and condition.
+func (p *planner) tail(in part) int {
+	return p.find(in, "ORDER", "LIMIT", "RETURNING")
+}
+
+// alias reads what stands between a table's name and the next clause, and sets
+// the name by which added columns are qualified.
+func (p *planner) alias(plan *Plan, name, next, to int) *Plan {
+	i := next
+	if p.word(i, "AS") && i < to {
+		i++
+	}
+	if i < to {
+		k := p.Tokens[i].Kind
+		if i != to-1 || k != sqltext.Word && k != sqltext.Quoted {
+			return refuse(plan.Table, "%s with %s behind the table's name cannot be guarded",
+				strings.ToUpper(string(p.Bytes(p.stmt.from))), strings.ToUpper(string(p.Bytes(next))))
+		}
+		plan.qualifier = string(p.Bytes(i))
+		if k == sqltext.Word {
+			plan.qualifier = string(quoteName(nil, plan.qualifier))
+		}
+		return nil
+	}
+	// The table as the client wrote it: shop . `products`.
+	ref := make([]string, 0, 3)
+	for j := name; j < next; j++ {
+		ref = append(ref, string(p.Bytes(j)))
+	}
+	plan.qualifier = strings.Join(ref, "")
+	return nil
+}
+
+// names reports whether ref speaks of the plan's table.
+func (p *planner) names(plan *Plan, ref columnRef) bool {
+	if ref.table == "" {
+		return true
+	}
+	last := plan.target.to - 1
+	name, _ := p.Name(last)
+	if ref.schema == "" {
+		return p.sameTable(ref.table, name)
+	}
+	n := schema.Name{Schema: ref.schema, Name: ref.table}
+	return p.rules.fold(n) == p.rules.fold(plan.Table.Name)
+}
+
+func (p *planner) sameTable(a, b string) bool {
+	if p.rules.foldCase {
+		return strings.EqualFold(a, b)
+	}
+	return a == b
+}
+
+// assignments reads what the statement sets: whether only ignored columns,
+// whether only relatively, and what it does to the version.
+func (p *planner) assignments(plan *Plan) *Plan {
+	t := plan.Table
+	plan.params = p.parameters()
+	ignored := len(t.Ignore) > 0
+	plan.relative = true
+	for _, a := range p.list(plan.set) {
+		ref, next, ok := p.column(a.from)
+		if !ok || next >= a.to || !p.op(next, "=") && !p.op(next, ":=") || !p.names(plan, ref) {
+			return refuse(t, "an assignment of this UPDATE on %s cannot be read", t.Name)
+		}
+		value := part{next + 1, a.to}
+		if value.empty() {
+			return refuse(t, "an assignment of this UPDATE on %s cannot be read", t.Name)
+		}
+		if !contains(t.Ignore, ref.column) {
+			ignored = false
+		}
+		if t.Version != nil && sameName(ref.column, t.Version.Column.Name) {
+			if plan.assigned.kind != unassigned {
+				return refuse(t, "%s is set twice", ref.column)
+			}
+			plan.assigned = p.assignment(plan, ref, value)
+			continue
+		}
+		if t.Version != nil && t.Version.Term != nil && sameName(ref.column, t.Version.Term.Name) && t.Version.External == policy.ExternalNone {
+			plan.relative = false
+			continue
+		}
+		for _, k := range t.Key {
+			if sameName(k.Name, ref.column) {
+				plan.relative = false
+			}
+		}
+		if plan.relative && !p.relativeTo(plan, ref, value) {
+			plan.relative = false
+		}
+	}
+	if plan.set.empty() || p.list(plan.set) == nil {
+		return refuse(t, "this UPDATE on %s cannot be read", t.Name)
+	}
+	if ignored {
+		plan.Verdict, plan.Strategy = Pass, NoStrategy
+		plan.Why = "it sets ignored columns alone"
+	}
+	return nil
+}
+
+// assignment says what is known of a value given to the version column.
+func (p *planner) assignment(plan *Plan, ref columnRef, value part) assignment {
+	a := assignment{kind: unknown, value: value, bare: true}
+	for i := value.from; i < value.to; i++ {
+		if p.Tokens[i].Kind == sqltext.Param {
+			a.bare = false
+		}
+	}
+	if o, ok := p.operand(p.unwrap(value), plan.params); ok {
+		a.kind, a.operand = constant, o
+	} else if o, plus := p.step(plan, ref, value); plus == '+' {
+		a.kind, a.operand = raised, o
+	}
+	return a
+}
+
+// relativeTo reports whether value is column ± operand, of a numeric column.
+func (p *planner) relativeTo(plan *Plan, ref columnRef, value part) bool {
+	if _, sign := p.step(plan, ref, value); sign == 0 {
+		return false
+	}
+	switch plan.Table.column(ref.column).Class {
+	case schema.Integer, schema.Decimal, schema.Float, schema.Unknown:
+		return true
+	}
+	return false
+}
+
+// step reads column + operand, column - operand or operand + column.
+func (p *planner) step(plan *Plan, ref columnRef, value part) (Operand, byte) {
+	value = p.unwrap(value)
+	if col, next, ok := p.column(value.from); ok && next < value.to && sameName(col.column, ref.column) && p.names(plan, col) {
+		if p.op(next, "+") || p.op(next, "-") {
+			sign := p.Bytes(next)[0]
+			if o, ok := p.operand(part{next + 1, value.to}, plan.params); ok && p.number(o) {
+				return o, sign
+			}
+		}
+		return Operand{}, 0
+	}
+	for i := value.from; i < value.to; i++ {
+		if !p.op(i, "+") || i == value.from {
+			continue
+		}
+		o, ok := p.operand(part{value.from, i}, plan.params)
+		col, next, isColumn := p.column(i + 1)
+		if ok && p.number(o) && isColumn && next == value.to && sameName(col.column, ref.column) && p.names(plan, col) {
+			return o, '+'
+		}
+		return Operand{}, 0
+	}
+	return Operand{}, 0
+}
+
+// number reports whether an operand can be the step of a relative update: a
+// number, or a parameter, whose type is seen when it is bound. Strings count
+// too, since clients that emulate parameters quote them.
+func (p *planner) number(o Operand) bool {
+	switch p.Tokens[o.tok].Kind {
+	case sqltext.Number, sqltext.Param, sqltext.String:
+		return true
+	}
+	return false
+}
+
+// parameters lists the parameter markers of the statement.
+func (p *planner) parameters() []int32 {
+	var params []int32
+	for i := p.stmt.from; i < p.stmt.to; i++ {
+		if p.Tokens[i].Kind == sqltext.Param {
+			params = append(params, int32(i))
+		}
+	}
+	return params
+}
+
+func contains(names []string, name string) bool {
+	for _, n := range names {
+		if sameName(n, name) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,181 @@
+package schema
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"ifmatch/integration/server"
+	"ifmatch/policy"
+	"ifmatch/sqltext"
+)
+
+// checked are the tables that policies are held against.
+var checked = []string{
+	`CREATE TABLE products (id INT PRIMARY KEY, sku VARCHAR(20) NOT NULL, region CHAR(2) NOT NULL, nick VARCHAR(20), name VARCHAR(100),
+		version INT UNSIGNED NOT NULL, term BIGINT NOT NULL, etag CHAR(36) NOT NULL, short CHAR(31) NOT NULL, raw BINARY(16) NOT NULL,
+		at DATETIME(6) NOT NULL, stamp TIMESTAMP NULL, day DATE, clock TIME, y YEAR, price DECIMAL(9,2), f DOUBLE NOT NULL, doc JSON, body TEXT NOT NULL,
+		twice INT AS (id * 2) VIRTUAL, UNIQUE (sku, region), UNIQUE (nick), UNIQUE (etag), UNIQUE (f), UNIQUE (body(20)))`,
+	"CREATE TABLE nokey (id INT, u INT NOT NULL, version INT, UNIQUE (u))",
+	"CREATE TABLE bare (id INT, version INT)",
+	"CREATE TABLE floats (f FLOAT PRIMARY KEY, version INT)",
+	"CREATE TABLE old (id INT PRIMARY KEY, version INT) ENGINE=MyISAM",
+	"CREATE VIEW shown AS SELECT id, version FROM products",
+}
+
+func TestCheck(t *testing.T) {
+	tests := []struct {
+		title  string
+		policy string   // what stands under `tables:`, with @ for the database and a ^ before the place of each fault
+		want   []string // how each fault's text begins, in the order of their places
+	}{
+		{"right", "@.products: {version: version, ignore: [name]}", nil},
+		{"right, names in another case", "@.products: {key: [ID], version: VERSION, ignore: [Name]}", nil},
+		{"right, other unique key", "@.products: {key: [region, sku], version: version}", nil},
+		{"right, key without a primary one", "@.nokey: {key: [u], version: version}", nil},
+
+		{"no such table", "^@.prodcts: {version: version}", []string{`no such table @.prodcts, did you mean "@.products"?`}},
+		{"no such table and nothing like it", "^@.zzzzzzzz: {version: version}", []string{"no such table @.zzzzzzzz"}},
+		{"no such schema", "^no_such_db.products: {version: version}", []string{"no such table no_such_db.products: there is no table at all in no_such_db"}},
+		{"view", "^@.shown: {version: version}", []string{"@.shown is a view"}},
+		{"engine", "^@.old: {version: version}", []string{"@.old has the engine MyISAM"}},
+
+		{"no key", "^@.bare: {version: version}", []string{"@.bare has no primary key; name"}},
+		{"unknown key column", "@.products: {key: [^idd], version: version}", []string{`@.products has no column "idd", did you mean "id"?`}},
+		{"every unknown key column", "@.products: {key: [^qqqqq, sku, ^wwwww], version: version}",
+			[]string{`@.products has no column "qqqqq"`, `@.products has no column "wwwww"`}},
+		{"key not unique", "@.products: {key: ^[sku], version: version}",
+			[]string{"no unique index of @.products has exactly the columns [sku]; there is [id], "}},
+		{"key wider than the unique index", "@.products: {key: ^[id, sku], version: version}", []string{"no unique index"}},
+		{"key not unique where nothing is", "@.bare: {key: ^[^id], version: version}",
+			[]string{"no unique index of @.bare has exactly the columns [id]; it has none at all", `key column "id" of @.bare can be NULL`}},
+		{"key that can be NULL", "@.products: {key: [^nick], version: version}", []string{`key column "nick" of @.products can be NULL`}},
+		{"key of double", "@.products: {key: [^f], version: version}", []string{`key column "f" of @.products is of type double`}},
+		{"key of text", "@.products: {key: [^body], version: version}", []string{`key column "body" of @.products is of type text`}},
+		{"primary key of float", "^@.floats: {version: version}", []string{`key column "f" of @.floats is of type float`}},
+
+		{"unknown version", "@.products: {version: ^verison}", []string{`@.products has no column "verison", did you mean "version"?`}},
+		{"generated version", "@.products: {version: ^twice}", []string{`version column "twice" of @.products is generated`}},
+		{"version in the primary key", "@.products: {version: ^id}", []string{`version column "id" of @.products is part of the key`}},
+		{"unknown term", "@.products: {version: {column: version, term: ^trem}}", []string{`@.products has no column "trem", did you mean "term"?`}},
+		{"right term", "@.products: {version: {column: version, term: term}}", nil},
+		{"term of text", "@.products: {version: {column: version, term: ^name}}", []string{`term column "name" of @.products is of type varchar(100); a term wants an integer`}},
+
+		{"no bump for a string", "@.products: {version: ^etag}", []string{`version column "etag" of @.products is of type char(36); only integers`}},
+		{"no bump for a date", "@.products: {version: ^day}", []string{`version column "day" of @.products is of type date; only integers`}},
+		{"default bump of DATETIME", "@.products: {version: at}", nil},
+		{"default bump of TIMESTAMP", "@.products: {version: stamp}", nil},
+		{"increment of DATETIME", "@.products: {version: {column: at, bump: ^increment}}", []string{`version column "at" of @.products is of type datetime(6); bump: increment wants an integer`}},
+		{"increment of DECIMAL", "@.products: {version: {column: price, bump: ^increment}}", []string{`version column "price"`}},
+		{"now of DATE", "@.products: {version: {column: day, bump: ^now}}", []string{`version column "day" of @.products is of type date; bump: now wants DATETIME or TIMESTAMP`}},
+		{"now of TIME", "@.products: {version: {column: clock, bump: ^now}}", []string{`version column "clock"`}},
+		{"now of YEAR", "@.products: {version: {column: y, bump: ^now}}", []string{`version column "y"`}},
+		{"now of INT", "@.products: {version: {column: version, bump: ^now}}", []string{`version column "version" of @.products is of type int unsigned`}},
+		{"uuid", "@.products: {version: {column: etag, bump: uuid}}", nil},
+		{"uuid in binary", "@.products: {version: {column: raw, bump: uuid}}", nil},
+		{"uuid too long", "@.products: {version: {column: short, bump: ^uuid}}", []string{`version column "short" of @.products is of type char(31); bump: uuid wants`}},
+		{"uuid of TEXT", "@.products: {version: {column: body, bump: ^uuid}}", []string{`version column "body" of @.products is of type text`}},
+		{"none goes with any", "@.products: {version: {column: doc, bump: none}}", nil},
+		{"external", "@.products: {version: {column: version, external: gt}}", nil},
+		{"external of DATETIME", "@.products: {version: {column: at, external: ^ge}}", []string{`version column "at" of @.products is of type datetime(6); an external version wants an integer`}},
+		{"unknown digest column", "@.products: {version: {digest: [name, ^nmae]}}", []string{`@.products has no column "nmae", did you mean "name"?`}},
+
+		{"unknown ignored column", "@.products: {version: version, ignore: [name, ^nmae]}", []string{`@.products has no column "nmae", did you mean "name"?`}},
+		{"ignored key", "@.products: {version: version, ignore: [^ID]}", []string{`"id" is a key column of @.products`}},
+
+		{"unknown columns of conditions", "@.products: {version: version, require: {deleted: ^0}, status: {column: ^statos, transitions: [{to: a, require: {x1: ^1}, set: {y1: ^NOW()}}], delete: {from: [a], require: {z1: ^1}}}}",
+			[]string{`@.products has no column "deleted"`, `@.products has no column "statos"`,
+				`@.products has no column "x1"`, `@.products has no column "y1"`, `@.products has no column "z1"`}},
+
+		{"every fault of every table", "^@.bare: {version: ^vresion}\n  ^@.old: {version: ^id}",
+			[]string{"@.bare has no primary key", `@.bare has no column "vresion"`,
+				"@.old has the engine", `version column "id" of @.old is part of the key`}},
+	}
+	server.Each(t, func(t *testing.T, s *server.Server) {
+		name := s.Database(t)
+		db := s.Open(t, name)
+		run(t, db, name, checked...)
+		c := read(t, db, name, "products")
+		for _, test := range tests {
+			t.Run(test.title, func(t *testing.T) {
+				src, places := unmark("tables:\n  " + strings.ReplaceAll(test.policy, "@", name) + "\n")
+				var got, want []string
+				for _, f := range Check(c, parse(t, src)) {
+					got = append(got, f.Error())
+				}
+				for i, w := range test.want {
+					want = append(want, places[i]+": "+strings.ReplaceAll(w, "@", name))
+				}
+				if len(got) != len(want) || !slices.EqualFunc(got, want, strings.HasPrefix) {
+					t.Errorf("faults\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+				}
+			})
+		}
+	})
+}
+
+// unmark takes the ^ out of a policy and gives the places where they stood.
+func unmark(src string) (plain string, places []string) {
+	line, column := 1, 1
+	var b strings.Builder
+	for _, c := range src {
+		switch c {
+		case '^':
+			places = append(places, policy.Position{File: "p.yaml", Line: line, Column: column}.String())
+			continue
+		case '\n':
+			line, column = line+1, 1
+		default:
+			column++
+		}
+		b.WriteRune(c)
+	}
+	return b.String(), places
+}
+
+func parse(t *testing.T, src string) *policy.Policy {
+	t.Helper()
+	p, err := policy.Parse("p.yaml", []byte(src))
+	if err != nil {
+		t.Fatalf("the policy is to be right in itself: %v\n%s", err, src)
+	}
+	return p
+}
+
+func TestCheckFindsEntriesThatAreOneTableToTheServer(t *testing.T) {
+	p := parse(t, "tables:\n  shop.products: {version: version}\n  Shop.Products: {version: version}\n")
+	id := &Column{Name: "id", DataType: "int", Class: Integer}
+	version := &Column{Name: "version", DataType: "int", Class: Integer}
+	for mode, want := range map[int]string{
+		0: "p.yaml:3:3: no such table Shop.Products: there is no table at all in Shop",
+		1: "p.yaml:3:3: Shop.Products is the table shop.products of line 2: this server compares names without case (lower_case_table_names=1); remove one of the two",
+	} {
+		n := Name{"shop", "products"}
+		c := &Catalog{LowerCaseTableNames: mode, tables: map[Name]*Table{
+			n: {Name: n, Engine: "InnoDB", Transactional: true, Columns: []*Column{id, version}, Key: []string{"id"}},
+		}}
+		if got := Check(c, p).Error(); got != want {
+			t.Errorf("lower_case_table_names=%d: %s\nwant %s", mode, got, want)
+		}
+	}
+}
+
+func TestCheckWithoutABackendWantsKeys(t *testing.T) {
+	c := Offline(sqltext.MySQL, 90700)
+	p := parse(t, "tables:\n  shop.a: {key: [id], version: version}\n  shop.b: {version: version}\n")
+	want := "p.yaml:3:3: shop.b has no key: without a backend to read the primary key from, give it as key: [column, …]"
+	if got := Check(c, p).Error(); got != want {
+		t.Errorf("%s\nwant %s", got, want)
+	}
+}
+
+func TestCheckNamesWhatElseATableIs(t *testing.T) {
+	s := server.MariaDB(t)
+	name := s.Database(t)
+	db := s.Open(t, name)
+	run(t, db, name, "CREATE SEQUENCE q")
+	got := Check(read(t, db, name, "q"), parse(t, "tables:\n  "+name+".q: {key: [a], version: b}\n")).Error()
+	if want := "p.yaml:2:3: " + name + ".q is a sequence, not a table"; got != want {
+		t.Errorf("%s\nwant %s", got, want)
+	}
+}

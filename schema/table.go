@@ -1,0 +1,91 @@
+package schema
+
+import "strings"
+
+// Table is a base table.
+type Table struct {
+	Name          Name
+	Engine        string // "" where the server cannot open the table
+	Transactional bool   // a statement on it is undone when its transaction is
+	Columns       []*Column
+	Key           []string   // columns of the primary key, in its order; nil without one
+	Unique        [][]string // columns of each other unique index over plain columns
+	Triggers      []*Trigger // those that fire on this table
+	Cascades      []Cascade  // foreign keys through which a write to another table writes this one
+}
+
+// Column gives the column of that name, or nil. Column names have no case.
+func (t *Table) Column(name string) *Column {
+	for _, c := range t.Columns {
+		if strings.EqualFold(c.Name, name) {
+			return c
+		}
+	}
+	return nil
+}
+
+func (t *Table) columnNames() []string {
+	names := make([]string, len(t.Columns))
+	for i, c := range t.Columns {
+		names[i] = c.Name
+	}
+	return names
+}
+
+// Cascade is a foreign key of a table that has the server write the table when
+// the parent's row is updated or deleted.
+type Cascade struct {
+	Name     string // of the constraint
+	Parent   Name
+	OnUpdate string // CASCADE, SET NULL, SET DEFAULT, RESTRICT or NO ACTION
+	OnDelete string
+}
+
+// writes says what the foreign key does to its own table, or "".
+func (c Cascade) writes() string {
+	var does []string
+	for _, rule := range []struct{ on, do string }{{"DELETE", c.OnDelete}, {"UPDATE", c.OnUpdate}} {
+		switch rule.do {
+		case "CASCADE", "SET NULL", "SET DEFAULT":
+			does = append(does, "ON "+rule.on+" "+rule.do)
+		}
+	}
+	return strings.Join(does, " ")
+}
+
+// Trigger is a trigger. Its body runs with its own schema as the default one.
+type Trigger struct {
+	Name   string
+	Table  Name   // on which it fires
+	Timing string // BEFORE or AFTER
+	Event  string // INSERT, UPDATE or DELETE
+	Body   string
+	uses   uses
+}
+
+// View is a view.
+type View struct {
+	Name       Name
+	Definition string // the server's own canonical text; "" where the service account may not see it
+	Updatable  bool   // the server lets it be written
+	uses       uses
+}
+
+// Routine is a stored procedure or function, or a package of MariaDB, which
+// stands here as one routine under its own name.
+type Routine struct {
+	Name      Name
+	Procedure bool // else a function or a package
+	Package   bool
+	Body      string // "" where not Readable
+	Readable  bool   // false where the service account may not see the body, or it is not SQL
+	uses      uses
+}
+
+// Event is an event of the server's scheduler.
+type Event struct {
+	Name    Name
+	Enabled bool
+	Body    string
+	uses    uses
+}

@@ -1,0 +1,80 @@
+package wire
+
+import (
+	"errors"
+	"io"
+	"net"
+)
+
+// errWouldBlock is tryRead's answer when nothing has arrived.
+var errWouldBlock = errors.New("would block")
+
+// A transport moves bytes for a Conn. One goroutine may read while another
+// writes. Deadlines and Close are the net.Conn's and end every wait.
+type transport interface {
+	// read waits for bytes and reads them into p, which is not empty.
+	read(p []byte) (int, error)
+	// readFresh waits for bytes without holding a buffer, and borrows a block
+	// for them once they are there.
+	readFresh() (*block, int, error)
+	// tryRead is read if bytes have arrived, else errWouldBlock. A transport
+	// that cannot tell answers errWouldBlock.
+	tryRead(p []byte) (int, error)
+	// write writes head and then tail, whole, in one system call where it can.
+	write(head, tail []byte) error
+}
+
+// newTransport chooses the transport for nc.
+func newTransport(nc net.Conn) transport {
+	if t := newRawTransport(nc); t != nil {
+		return t
+	}
+	return &netTransport{nc: nc}
+}
+
+// A netTransport uses nothing but a net.Conn's Read and Write: the portable way,
+// and the one for tls.Conn and net.Pipe.
+type netTransport struct {
+	nc net.Conn
+	// few holds the first bytes of a fresh read, so that an idle Conn does not
+	// keep a block for a Read that has nothing to read yet.
+	few [64]byte
+}
+
+func (t *netTransport) read(p []byte) (int, error) {
+	// An io.Reader may return 0 and no error, but not for ever.
+	for range 100 {
+		n, err := t.nc.Read(p)
+		if n > 0 {
+			return n, nil
+		}
+		if err != nil {
+			return 0, err
+		}
+	}
+	return 0, io.ErrNoProgress
+}
+
+func (t *netTransport) readFresh() (*block, int, error) {
+	n, err := t.read(t.few[:])
+	if err != nil {
+		return nil, 0, err
+	}
+	b := getBlock()
+	copy(b[:], t.few[:n])
+	return b, n, nil
+}
+
+func (t *netTransport) tryRead([]byte) (int, error) { return 0, errWouldBlock }
+
+func (t *netTransport) write(head, tail []byte) error {
+	for _, p := range [2][]byte{head, tail} {
+		if len(p) == 0 {
+			continue
+		}
+		if _, err := t.nc.Write(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
