@@ -10,7 +10,8 @@ import (
 // dynamic is an SQL-level prepared statement.
 type dynamic struct {
 	sql        string
-	generation uint64 // of the rules that let it pass
+	generation uint64 // of the rules that judged it
+	refused    string // why it must not be executed, or ""
 }
 
 // dynamic judges the text of PREPARE and EXECUTE IMMEDIATE before the server
@@ -40,11 +41,14 @@ func (s *session) dynamic(kind control, name string, stmt sqltext.Span) (done bo
 	default:
 		return true, s.refuse(nil, "dynamic", "the text of a prepared statement must be a string or a user variable, so that it can be judged")
 	}
-	if reason := s.judge(sql); reason != "" {
-		return true, s.refuse(nil, "dynamic", reason)
-	}
+	reason := s.judge(sql)
 	if kind == prepareSQL {
-		s.dynamics[strings.ToLower(name)] = dynamic{string(sql), s.rules.Generation}
+		// Preparing writes nothing: it is EXECUTE that is refused.
+		s.dynamics[strings.ToLower(name)] = dynamic{string(sql), s.rules.Generation, reason}
+		return false, nil
+	}
+	if reason != "" {
+		return true, s.refuse(nil, "dynamic", reason)
 	}
 	return false, nil
 }
@@ -75,17 +79,17 @@ func (s *session) judge(sql []byte) string {
 	return ""
 }
 
-// executable gives the reason for which EXECUTE name must not be run: the rules
-// have changed since it was prepared.
+// executable gives the reason for which EXECUTE name must not be run. A statement
+// is judged anew where the rules have changed since it was prepared.
 func (s *session) executable(name string) string {
 	name = strings.ToLower(name)
 	d, ok := s.dynamics[name]
-	if !ok || d.generation == s.rules.Generation {
-		return ""
+	if !ok {
+		return "" // the server knows it no more than the proxy does
 	}
-	if reason := s.judge([]byte(d.sql)); reason != "" {
-		return reason
+	if d.generation != s.rules.Generation {
+		d = dynamic{d.sql, s.rules.Generation, s.judge([]byte(d.sql))}
+		s.dynamics[name] = d
 	}
-	s.dynamics[name] = dynamic{d.sql, s.rules.Generation}
-	return ""
+	return d.refused
 }

@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"strings"
+
 	"ifmatch/rewrite"
 	"ifmatch/sqltext"
 	"ifmatch/wire"
@@ -259,7 +261,7 @@ func (s *session) settle(kind control, name string, changes bool, a *answer) err
 			s.state.db = name
 		}
 	case deallocate:
-		delete(s.dynamics, name)
+		delete(s.dynamics, strings.ToLower(name))
 	}
 	return nil
 }

@@ -1,0 +1,50 @@
+# make demo and make test do all their own set-up on a Debian machine with Go.
+GO          ?= go
+STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
+COMMIT      := $(shell git rev-parse --short HEAD 2>/dev/null)
+LDFLAGS     := -X main.buildCommit=$(COMMIT)
+
+.PHONY: build demo test unit lint bench fuzz install clean
+
+build:
+	$(GO) build -ldflags '$(LDFLAGS)' -o bin/ifmatch ./cmd/ifmatch
+
+# The embedded engine is a module of its own: the proxy does not carry it.
+demo: build
+	$(GO) build -C demo -o ../bin/ifmatch-demo .
+	bin/ifmatch demo
+
+# Everything: style, unit tests, and the tests against real servers and clients.
+test: install lint
+	$(GO) test -timeout 25m ./...
+	$(GO) test -C demo ./...
+
+# What needs no server.
+unit:
+	$(GO) test $$($(GO) list ./... | grep -v -e /integration -e /schema)
+
+lint:
+	@bad=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$bad" ]; then echo "gofmt: $$bad"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) vet -C demo ./...
+	$(GO) run $(STATICCHECK) ./...
+
+# Throughput and CPU beside a bare relay and the direct connection.
+bench: install
+	$(GO) test -run '^$$' -bench . -benchmem ./wire ./sqltext ./rewrite
+	$(GO) run ./integration/bench
+
+# A minute for each fuzzer.
+fuzz:
+	@for p in $$($(GO) list ./...); do \
+		for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
+			echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime 60s -fuzzminimizetime 1s $$p || exit 1; \
+		done; \
+	done
+
+# Debian packages and a MySQL server in a folder, where they are missing.
+install:
+	integration/server/install
+
+clean:
+	rm -rf bin
