@@ -145,7 +145,8 @@ func (s *session) noteERR(failed *wire.ERR) {
 	}
 }
 
-// relay passes a whole answer on, with all its results, and flushes it.
+// relay passes a whole answer on, with all its results. Its end may not be
+// flushed yet.
 func (s *session) relay() (answer, error) {
 	var a answer
 	for {
@@ -155,7 +156,7 @@ func (s *session) relay() (answer, error) {
 		}
 		if !more {
 			s.failed = a.failed != nil
-			return a, s.client.Flush()
+			return a, nil
 		}
 	}
 }

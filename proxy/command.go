@@ -118,7 +118,7 @@ func (s *session) initDB() error {
 		return err
 	}
 	ok, err := s.singleAnswer()
-	if ok && !s.sysvars {
+	if ok && !s.tracked {
 		s.state.db = db
 	}
 	return err
@@ -190,67 +190,28 @@ func (s *session) forget() {
 }
 
 // changeUser relays COM_CHANGE_USER and the authentication that follows.
-// Source: "COM_CHANGE_USER".
 func (s *session) changeUser() error {
 	p, err := s.client.Payload(maxHandshake)
 	if err != nil {
 		return err
 	}
-	user, db, charset, plugin, err := s.parseChangeUser(p[1:])
+	change, err := wire.ParseChangeUser(p[1:], s.caps)
 	if err != nil {
 		return err
 	}
 	if err := s.send(p); err != nil {
 		return err
 	}
-	if err := s.authenticate(plugin, nil); err != nil {
+	if err := s.authenticate(change.Plugin, nil); err != nil {
 		return err // the server closes the connection after a refusal
 	}
 	s.forget()
-	s.user, s.state.db = user, db
+	s.user, s.state.db = change.User, change.Database
 	s.multi = s.caps.Has(wire.ClientMultiStatements)
-	if charset > 0 {
-		s.state.handshakeCharset(charset)
+	if change.Charset > 0 {
+		s.state.handshakeCharset(int(change.Charset))
 	}
 	return nil
-}
-
-// parseChangeUser reads what the session has to know of COM_CHANGE_USER.
-func (s *session) parseChangeUser(p []byte) (user, db string, charset int, plugin string, err error) {
-	malformed := &wire.MalformedError{What: "COM_CHANGE_USER is cut short"}
-	text := func() (string, bool) {
-		i := bytes.IndexByte(p, 0)
-		if i < 0 {
-			return "", false
-		}
-		v := string(p[:i])
-		p = p[i+1:]
-		return v, true
-	}
-	user, ok := text()
-	if !ok || len(p) == 0 {
-		return "", "", 0, "", malformed
-	}
-	if s.caps.Has(wire.ClientSecureConnection) {
-		n := 1 + int(p[0])
-		if len(p) < n {
-			return "", "", 0, "", malformed
-		}
-		p = p[n:]
-	} else if _, ok := text(); !ok {
-		return "", "", 0, "", malformed
-	}
-	if db, ok = text(); !ok {
-		return user, string(p), 0, "", nil
-	}
-	if len(p) >= 2 {
-		charset = int(binary.LittleEndian.Uint16(p))
-		p = p[2:]
-	}
-	if s.caps.Has(wire.ClientPluginAuth) {
-		plugin, _ = text()
-	}
-	return user, db, charset, plugin, nil
 }
 
 // copyText lexes a statement that outlives its packet.

@@ -50,6 +50,11 @@ func (s *session) execute() error {
 			return err
 		}
 	}
+	if st.own || st.kind == showDiagnosis && s.diag != nil {
+		if t, ok := s.ownTable(st); ok {
+			return s.answerBinary(t)
+		}
+	}
 	if st.kind != showDiagnosis {
 		s.diag = nil
 	}
@@ -101,7 +106,11 @@ func (s *session) executePlain(st *statement, p []byte) error {
 	if err != nil {
 		return err
 	}
-	return s.settle(st.kind, st.name, st.reading, &a)
+	s.settle(st.kind, st.name, st.reading, &a)
+	if st.ddl && a.failed == nil {
+		s.changed()
+	}
+	return s.client.Flush()
 }
 
 // executeGuarded carries out the execution of a guarded statement.
@@ -352,6 +361,9 @@ func (s *session) closeStatement() error {
 	}
 	if st != nil {
 		delete(s.stmts, st.id)
+		if st.own {
+			return nil
+		}
 		binary.LittleEndian.PutUint32(p[1:], st.backend)
 	}
 	return s.send(p)
@@ -369,6 +381,9 @@ func (s *session) statementCommand(c wire.Command) error {
 	}
 	if c == wire.ComStmtFetch && s.tx.doomed != nil {
 		return s.answerConflict(s.doomedError())
+	}
+	if st != nil && st.own {
+		return s.answerOK()
 	}
 	if st != nil {
 		binary.LittleEndian.PutUint32(p[1:], st.backend)

@@ -112,10 +112,6 @@ func (s *session) explain(g *guarded, ok *wire.OK, p []byte, try int) (done bool
 	}
 	if failed != nil {
 		s.log.Info("no reason could be proved for a write that met no row", "table", g.plan.Table.Name.String(), "code", failed.Code)
-		if !g.plan.Certain(&s.binding) {
-			// The client's own condition may be the reason as well.
-			return true, s.conflict(g.plan.Unknown(&s.binding))
-		}
 		return true, s.conflict(g.plan.Unknown(&s.binding))
 	}
 	outcome, c := g.plan.Judge(&s.binding, rows)
@@ -137,8 +133,10 @@ func (s *session) again(g *guarded) error {
 	if err := g.send(); err != nil {
 		return err
 	}
-	_, err := s.relay()
-	return err
+	if _, err := s.relay(); err != nil {
+		return err
+	}
+	return s.client.Flush()
 }
 
 // conflict dooms the transaction as the policy has it and answers with the conflict.

@@ -134,7 +134,7 @@ func (s *session) handshake() error {
 	}
 	s.user = response.User
 	s.multi = s.caps.Has(wire.ClientMultiStatements)
-	s.sysvars = s.caps.Has(wire.ClientSessionTrack)
+	s.tracked = s.caps.Has(wire.ClientSessionTrack)
 	if s.caps.Has(wire.ClientConnectWithDB) {
 		s.state.db = response.Database
 	}

@@ -19,6 +19,8 @@ type statement struct {
 	kind    control
 	name    string // of a savepoint and the like
 	reading bool   // a SET that changes how statements are read
+	own     bool   // the proxy answers it itself
+	ddl     bool   // it may change what the rules rest on
 
 	plan       *rewrite.Plan // nil: it passes
 	generation uint64        // of the rules that made the plan
@@ -50,7 +52,6 @@ func (s *session) prepare() error {
 			return err
 		}
 	}
-	s.diag = nil
 	sql := p[1:]
 	if err := s.decide(sql); err != nil {
 		return err
@@ -67,8 +68,11 @@ func (s *session) prepare() error {
 	if refused := s.planStatement(st); refused != nil {
 		return s.refuse(refused.Table, "statement", refused.Reason)
 	}
-	if st.kind == showIfmatch {
-		return s.answerError(1295, "HY000", "ifmatch: SHOW IFMATCH is not prepared; send it as text")
+	if st.kind == showIfmatch || st.kind == showDiagnosis && s.diag != nil {
+		return s.prepareOwn(st)
+	}
+	if st.kind != showDiagnosis {
+		s.diag = nil
 	}
 	if st.plan == nil {
 		if err := s.passCommand(); err != nil {
@@ -138,6 +142,7 @@ func (s *session) planStatement(st *statement) (refused *rewrite.Plan) {
 	case rewrite.Guard:
 		st.plan = plan
 	}
+	st.ddl = plan.DDL
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"strings"
 
 	"ifmatch/rewrite"
@@ -42,7 +43,7 @@ func (s *session) query() error {
 // decide makes sure of modes and character set where sql depends on them and
 // could concern a guarded table.
 func (s *session) decide(sql []byte) error {
-	if s.state.undecided(sql) && s.rules.MentionsRaw(sql) {
+	if s.state.undecided(sql, s.tracked) && s.rules.MentionsRaw(sql) {
 		return s.askState()
 	}
 	return nil
@@ -57,10 +58,8 @@ func (s *session) unlexed(sql []byte) error {
 	if s.rules.MentionsRaw(sql) {
 		return s.refuse(nil, "unreadable", "the statement cannot be read (unclosed string or comment, or a byte that its character set does not have), and the name of a guarded table is in it")
 	}
-	s.diag = nil
 	s.state.stale = true
-	_, err := s.forward()
-	return err
+	return s.passQuery()
 }
 
 // several carries out a text of several statements. Where none concerns the
@@ -80,6 +79,8 @@ func (s *session) several(attrs, sql []byte) error {
 		return s.passQuery()
 	}
 	defer func() { s.more = false }()
+	// LOCAL INFILE in one of them reads over the client's packet.
+	attrs, sql = bytes.Clone(attrs), bytes.Clone(sql)
 	for len(sql) > 0 {
 		if err := s.decide(sql); err != nil {
 			return err
@@ -103,9 +104,9 @@ func (s *session) several(attrs, sql []byte) error {
 		}
 		s.spans = s.text.Statements(s.spans[:0])
 		s.failed = false
-		s.part = one
+		s.part, s.partAttrs = one, attrs
 		err := s.statement(attrs, s.spans[0])
-		s.part = nil
+		s.part, s.partAttrs = nil, nil
 		if err != nil || s.failed {
 			return err
 		}
@@ -122,15 +123,17 @@ func (s *session) unlexedRest(attrs, sql []byte) error {
 	if err := s.send([]byte{byte(wire.ComQuery)}, attrs, sql); err != nil {
 		return err
 	}
-	_, err := s.relay()
-	return err
+	if _, err := s.relay(); err != nil {
+		return err
+	}
+	return s.client.Flush()
 }
 
 // statement carries out one statement, which is the whole of s.text.
 func (s *session) statement(attrs []byte, stmt sqltext.Span) error {
 	kind, name := classify(&s.text, stmt)
 	if kind == showDiagnosis && s.diag != nil && !s.text.Is(int(stmt.Start), "GET") {
-		return s.showDiagnosis()
+		return s.answerTable(s.diagnostics(&s.text, stmt))
 	}
 	if s.tx.doomed != nil {
 		if done, err := s.inDoom(kind, name); done {
@@ -142,7 +145,10 @@ func (s *session) statement(attrs []byte, stmt sqltext.Span) error {
 	}
 	switch kind {
 	case showIfmatch:
-		return s.show(name)
+		if t, ok := s.show(name); ok {
+			return s.answerTable(t)
+		}
+		return s.noSuchShow()
 	case setHint:
 		if refused := s.takeHint(stmt, nil); refused != "" {
 			return s.refuse(nil, "hint", refused)
@@ -155,7 +161,7 @@ func (s *session) statement(attrs []byte, stmt sqltext.Span) error {
 		if reason := s.executable(name); reason != "" {
 			return s.refuse(nil, "dynamic", reason)
 		}
-	case plain:
+	case plain, begin, commit, rollback, rollbackTo, savepoint, release, use, set, call:
 		if !s.rules.Mentions(&s.text, stmt) {
 			return s.passQueryOf(kind, name, stmt, nil)
 		}
@@ -163,6 +169,7 @@ func (s *session) statement(attrs []byte, stmt sqltext.Span) error {
 	plan := s.plan(&s.text, stmt, s.state.db)
 	switch plan.Verdict {
 	case rewrite.Refuse:
+		s.hint = nil
 		return s.refuse(plan.Table, "statement", plan.Reason)
 	case rewrite.Guard:
 		return s.guardQuery(plan, attrs)
@@ -195,15 +202,17 @@ func (s *session) plan(t *sqltext.Text, stmt sqltext.Span, db string) *rewrite.P
 // passQuery sends the client's packet as it came and relays the answer.
 func (s *session) passQuery() error {
 	s.diag = nil
-	_, err := s.forward()
-	return err
+	if _, err := s.forward(); err != nil {
+		return err
+	}
+	return s.client.Flush()
 }
 
-// forward sends the statement at hand as it came: the client's own packet, or
-// its part of a text of several statements.
+// forward sends the statement at hand as it came, the client's own packet or its
+// part of a text of several statements, and relays the answer without flushing it.
 func (s *session) forward() (answer, error) {
 	if s.part != nil {
-		if err := s.send([]byte{byte(wire.ComQuery)}, s.noAttributes(), s.part); err != nil {
+		if err := s.send([]byte{byte(wire.ComQuery)}, s.partAttrs, s.part); err != nil {
 			return answer{}, err
 		}
 		return s.relay()
@@ -221,17 +230,16 @@ func (s *session) passQueryOf(kind control, name string, stmt sqltext.Span, plan
 	if err != nil {
 		return err
 	}
-	if err := s.settle(kind, name, changes, &a); err != nil {
-		return err
-	}
+	s.settle(kind, name, changes, &a)
 	if plan != nil && plan.DDL && a.failed == nil {
+		// Before the client hears of it: what it tells others is then true.
 		s.changed()
 	}
-	return nil
+	return s.client.Flush()
 }
 
 // settle takes over what a statement of a kind has changed in the session.
-func (s *session) settle(kind control, name string, changes bool, a *answer) error {
+func (s *session) settle(kind control, name string, changes bool, a *answer) {
 	s.failed = a.failed != nil
 	switch kind {
 	case call, executeSQL, immediate:
@@ -243,7 +251,7 @@ func (s *session) settle(kind control, name string, changes bool, a *answer) err
 		}
 	}
 	if a.failed != nil {
-		return nil
+		return
 	}
 	switch kind {
 	case savepoint:
@@ -257,11 +265,10 @@ func (s *session) settle(kind control, name string, changes bool, a *answer) err
 	case begin, commit, rollback, ddl:
 		s.tx.ended()
 	case use:
-		if !s.sysvars {
+		if !s.tracked {
 			s.state.db = name
 		}
 	case deallocate:
 		delete(s.dynamics, strings.ToLower(name))
 	}
-	return nil
 }

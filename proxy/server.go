@@ -185,7 +185,7 @@ func (s *Server) Shutdown(ctx context.Context) {
 		s.mu.Lock()
 		s.log.Warn("drain time is over, ending sessions with open transactions", "sessions", len(s.sessions))
 		for ss := range s.sessions {
-			ss.kill()
+			go ss.kill() // closing TLS waits for the peer, for a while
 		}
 		s.mu.Unlock()
 		<-done

@@ -40,19 +40,21 @@ type session struct {
 	strip    bool            // the client did not ask for session tracking, the proxy did
 	status   wire.Status     // as of the last answer
 	multi    bool            // several statements in one COM_QUERY are allowed
-	sysvars  bool            // the backend reports changes of system variables
+	tracked  bool            // the backend reports changes of session state
 	state    state           // what decides how statements are read
 	tx       transaction
 	stmts    map[uint32]*statement // prepared statements by the id that the client knows
 	lastStmt uint32                // id of the statement that was prepared last
+	owns     uint32                // statements prepared that the proxy answers itself
 	hint     []sqltext.Pair        // SET @ifmatch, for the next guarded write
 	diag     *diagnosis            // error of the last statement, if it was the proxy's
 	last     *lastConflict         // for SHOW IFMATCH CONFLICT
 
-	more     bool               // results of further statements follow the one at hand
-	part     []byte             // the one statement at hand of a text of several
-	failed   bool               // the statement at hand ended with an error
-	dynamics map[string]dynamic // SQL-level prepared statements by name
+	more      bool               // results of further statements follow the one at hand
+	part      []byte             // the one statement at hand of a text of several
+	partAttrs []byte             // and the query attributes of the text
+	failed    bool               // the statement at hand ended with an error
+	dynamics  map[string]dynamic // SQL-level prepared statements by name
 
 	rules   *rewrite.Rules // for the statement at hand
 	text    sqltext.Text   // of COM_QUERY
@@ -169,7 +171,9 @@ func (s *session) interrupted() error {
 		}
 		return errEnd
 	}
+	s.client.SetSeq(0)
 	s.answerError(1053, "08S01", "ifmatch: the proxy is shutting down")
+	s.send([]byte{byte(wire.ComQuit)})
 	return errEnd
 }
 

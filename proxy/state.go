@@ -115,16 +115,21 @@ func (s *session) noteStatus(status wire.Status) {
 }
 
 // undecided reports whether sql may read differently under a mode or character
-// set that the proxy is not sure of.
-func (st *state) undecided(sql []byte) bool {
+// set that the proxy is not sure of. Status flags tell of NO_BACKSLASH_ESCAPES,
+// MariaDB's of ANSI_QUOTES too; tracked is whether the server reports changes of
+// the character set.
+func (st *state) undecided(sql []byte, tracked bool) bool {
 	if !st.stale {
 		return false
 	}
-	if bytes.IndexByte(sql, '"') >= 0 || bytes.Contains(sql, []byte("||")) {
+	if st.lex.Flavor != sqltext.MariaDB && bytes.IndexByte(sql, '"') >= 0 || bytes.Contains(sql, []byte("||")) {
 		return true
 	}
+	if tracked {
+		return false
+	}
 	for _, c := range sql {
-		if c >= 0x80 || c == '\\' {
+		if c >= 0x80 {
 			return true
 		}
 	}

@@ -39,7 +39,7 @@ func (c *Conn) startTLS(ctx context.Context, cfg *tls.Config, side func(net.Conn
 	if err := c.Flush(); err != nil {
 		return err
 	}
-	under := &tlsBase{Conn: c.nc, tr: c.tr}
+	under := &streamConn{Conn: c.nc, tr: c.tr}
 	if c.r < c.w {
 		under.early = append(under.early, c.rbuf[c.r:c.w]...)
 	}
@@ -52,31 +52,4 @@ func (c *Conn) startTLS(ctx context.Context, cfg *tls.Config, side func(net.Conn
 	c.tls.Store(t)
 	c.tr = &netTransport{nc: t}
 	return nil
-}
-
-// A tlsBase is the net.Conn under a tls.Conn: it reads and writes through the
-// transport, which on Linux is cheaper than the net.Conn itself.
-type tlsBase struct {
-	net.Conn
-	tr    transport
-	early []byte // read before TLS began
-}
-
-func (b *tlsBase) Read(p []byte) (int, error) {
-	if len(b.early) > 0 {
-		n := copy(p, b.early)
-		b.early = b.early[n:]
-		return n, nil
-	}
-	if len(p) == 0 {
-		return 0, nil
-	}
-	return b.tr.read(p)
-}
-
-func (b *tlsBase) Write(p []byte) (int, error) {
-	if err := b.tr.write(p, nil); err != nil {
-		return 0, err
-	}
-	return len(p), nil
 }

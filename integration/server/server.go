@@ -81,16 +81,40 @@ func MySQL(t testing.TB) *Server {
 	return mysql.get(t, FlavorMySQL, EnvMySQL, startMySQL)
 }
 
+// Start starts a server for a program that is no test, or takes the one that the
+// environment names. stop ends it.
+func Start(flavor string) (s *Server, stop func(), err error) {
+	switch flavor {
+	case FlavorMariaDB:
+		s, err = open(flavor, EnvMariaDB, startMariaDB)
+	case FlavorMySQL:
+		s, err = open(flavor, EnvMySQL, startMySQL)
+	default:
+		err = fmt.Errorf("no server is called %q", flavor)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return s, func() {
+		if s.proc != nil {
+			s.proc.stop()
+		}
+	}, nil
+}
+
+// open takes the server that the variable env names, or starts one.
+func open(flavor, env string, start func() (*Server, error)) (*Server, error) {
+	addr := os.Getenv(env)
+	if addr == "" {
+		return start()
+	}
+	s := &Server{Flavor: flavor, Addr: addr}
+	return s, s.ping()
+}
+
 func (s *started) get(t testing.TB, flavor, env string, start func() (*Server, error)) *Server {
 	t.Helper()
-	s.once.Do(func() {
-		if addr := os.Getenv(env); addr != "" {
-			s.server = &Server{Flavor: flavor, Addr: addr}
-			s.err = s.server.ping()
-			return
-		}
-		s.server, s.err = start()
-	})
+	s.once.Do(func() { s.server, s.err = open(flavor, env, start) })
 	if s.err != nil {
 		t.Fatalf("no %s server: %v\n(`make test` installs what is missing; or set %s=host:port to one whose root has no password)",
 			flavor, s.err, env)

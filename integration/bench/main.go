@@ -1,0 +1,135 @@
+// Command bench measures what a statement costs through ifmatch, as against a
+// bare TCP relay and against the server itself, in one interleaved run.
+//
+// It starts MariaDB, relays, `ifmatch serve` with a guarded table, and a load
+// generator, each in a process of its own. A cell is a work (a kind of statement)
+// at a number of connections; a round goes over all cells in random order, and in
+// each over all targets in random order, for a short time each. So what else the
+// machine does meanwhile hits all targets alike, and ratios are taken within a
+// round only. Where ifmatch is sent a plain write, the others are sent the write
+// as ifmatch would rewrite it: the server has the same work in all of them.
+//
+// CPU and resident memory are those of the process in the middle. Figures are
+// medians over the rounds, with least and greatest.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// options are the flags.
+type options struct {
+	rounds      int
+	connections []int
+	span        time.Duration
+	only        *regexp.Regexp
+	targets     *regexp.Regexp
+	ifmatch     string
+	before      string
+	admin       string
+	json        bool
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	stop()
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+	case errors.Is(err, errUsage):
+		os.Exit(2)
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// errUsage is wrong usage, of which the user has been told.
+var errUsage = errors.New("wrong usage")
+
+func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) error {
+	// The program starts itself in these parts.
+	if len(args) == 3 && args[0] == relayPart {
+		return serveRelay(args[1], args[2], in, out)
+	}
+	if len(args) == 1 && args[0] == loadPart {
+		return serveLoad(in, out)
+	}
+	opt, err := parse(args, errOut)
+	if err != nil {
+		return err
+	}
+	lab, err := newLab(ctx, opt, errOut)
+	if err != nil {
+		return err
+	}
+	defer lab.close()
+	cells, err := measure(ctx, lab, opt, errOut)
+	if err != nil {
+		return err
+	}
+	results := summarize(cells)
+	if opt.json {
+		enc := json.NewEncoder(out)
+		enc.SetIndent("", "  ")
+		return enc.Encode(results)
+	}
+	return printTable(out, results)
+}
+
+func parse(args []string, errOut io.Writer) (options, error) {
+	opt := options{connections: []int{1, 16, 64}}
+	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
+	fs.SetOutput(errOut)
+	fs.IntVar(&opt.rounds, "rounds", 5, "`number` of rounds")
+	fs.DurationVar(&opt.span, "for", time.Second, "`time` of one measurement")
+	fs.Func("connections", "`numbers` of connections, with commas between them (default 1,16,64)", func(s string) error {
+		opt.connections = nil
+		for part := range strings.SplitSeq(s, ",") {
+			n, err := strconv.Atoi(part)
+			if err != nil || n < 1 || n > mostConnections {
+				return fmt.Errorf("%q is no number between 1 and %d", part, mostConnections)
+			}
+			opt.connections = append(opt.connections, n)
+		}
+		return nil
+	})
+	expression := func(name, usage string, e **regexp.Regexp) {
+		fs.Func(name, usage, func(s string) (err error) {
+			*e, err = regexp.Compile(s)
+			return err
+		})
+	}
+	expression("only", "measure the works whose name matches this `expression`", &opt.only)
+	expression("targets", "measure the targets whose name matches this `expression`", &opt.targets)
+	fs.StringVar(&opt.ifmatch, "ifmatch", "", "`program` to measure; built from the source where it is not given")
+	fs.StringVar(&opt.before, "before", "", "another `program` to measure in the same run: ifmatch before a change")
+	fs.StringVar(&opt.admin, "admin", "", "`host:port` of the proxy's metrics and profiles; a free port where it is not given")
+	fs.BoolVar(&opt.json, "json", false, "print JSON instead of a table")
+	quick := fs.Bool("quick", false, "two rounds of 200 ms at 1 and 16 connections: shows that all works, and little else")
+	if err := fs.Parse(args); errors.Is(err, flag.ErrHelp) {
+		return opt, err
+	} else if err != nil {
+		return opt, errUsage
+	}
+	if *quick {
+		opt.rounds, opt.span, opt.connections = 2, 200*time.Millisecond, []int{1, 16}
+	}
+	if fs.NArg() > 0 || opt.rounds < 1 || opt.span <= 0 {
+		fmt.Fprintln(errOut, "bench takes no arguments, and --rounds and --for must be greater than 0")
+		return opt, errUsage
+	}
+	return opt, nil
+}

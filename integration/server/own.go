@@ -1,0 +1,67 @@
+package server
+
+import (
+	"fmt"
+	"os/exec"
+	"testing"
+)
+
+// Own starts a server of the flavor for this test alone, for what would
+// disturb other tests: to be killed, restarted or configured. It ends with the
+// test.
+func Own(t testing.TB, flavor string) *Server {
+	t.Helper()
+	start := startMariaDB
+	if flavor == FlavorMySQL {
+		start = startMySQL
+	}
+	s, err := start()
+	if err != nil {
+		t.Fatalf("no %s server: %v", flavor, err)
+	}
+	t.Cleanup(func() { s.proc.stop() })
+	return s
+}
+
+// Kill ends the server at once, as a crash would. It is for a server of [Own].
+func (s *Server) Kill() { s.proc.kill() }
+
+// Restart starts the server again after [Server.Kill], on the same port and
+// with the same data.
+func (s *Server) Restart(t testing.TB) {
+	t.Helper()
+	old := s.proc.cmd
+	cmd := exec.Command(old.Path, old.Args[1:]...)
+	cmd.Err, cmd.Dir = nil, old.Dir
+	cmd.SysProcAttr = old.SysProcAttr
+	proc, err := launch(cmd, s.data, s.ping)
+	if err != nil {
+		t.Fatalf("restart %s: %v", s.Flavor, err)
+	}
+	s.proc = proc
+}
+
+// Client returns the command line client that comes with servers of the
+// flavor: mariadb, or mysql in the folder of MySQL's own Debian system.
+func Client(t testing.TB, flavor string, args ...string) *exec.Cmd {
+	t.Helper()
+	if flavor == FlavorMariaDB {
+		path, err := look("mariadb", "Debian's package mariadb-client")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return exec.Command(path, append([]string{"--no-defaults"}, args...)...)
+	}
+	root, err := mysqlRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("/usr/bin/mysql", append([]string{"--no-defaults"}, args...)...)
+	cmd.Err = nil // it is looked for inside the chroot, not here
+	cmd.Dir = "/"
+	cmd.SysProcAttr = inside(root)
+	return cmd
+}
+
+// String names the server for messages of tests.
+func (s *Server) String() string { return fmt.Sprintf("%s at %s", s.Flavor, s.Addr) }

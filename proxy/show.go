@@ -1,0 +1,226 @@
+package proxy
+
+import (
+	"encoding/binary"
+	"strconv"
+	"time"
+
+	"ifmatch/sqltext"
+	"ifmatch/wire"
+)
+
+// table is a result set of the proxy's own.
+type table struct {
+	columns []wire.Column
+	rows    [][]wire.Value
+}
+
+// Collations in column definitions.
+const (
+	utf8mb4Collation = 45
+	binaryCollation  = 63
+)
+
+func textColumn(name string, length uint32) wire.Column {
+	return wire.Column{Catalog: []byte("def"), Name: []byte(name), Charset: utf8mb4Collation, Length: length * 4, Type: wire.TypeVarString, Decimals: 31}
+}
+
+// textTable is a table of text columns with these names.
+func textTable(names ...string) table {
+	var t table
+	for _, n := range names {
+		t.columns = append(t.columns, textColumn(n, 1024))
+	}
+	return t
+}
+
+// add appends a row; an empty string is NULL.
+func (t *table) add(values ...string) {
+	row := make([]wire.Value, len(values))
+	for i, v := range values {
+		row[i] = wire.Value{Text: v, Null: v == ""}
+	}
+	t.rows = append(t.rows, row)
+}
+
+// diagnostics gives the answer to SHOW WARNINGS and its like after an error of
+// the proxy's own.
+func (s *session) diagnostics(t *sqltext.Text, stmt sqltext.Span) table {
+	i := int(stmt.Start)
+	if t.Is(i+1, "COUNT") {
+		name := "@@session.warning_count"
+		if t.Is(i+5, "ERRORS") {
+			name = "@@session.error_count"
+		}
+		column := wire.Column{Catalog: []byte("def"), Name: []byte(name), Charset: binaryCollation, Length: 21, Type: wire.TypeLongLong, Flags: wire.FlagUnsigned | wire.FlagBinary}
+		return table{[]wire.Column{column}, [][]wire.Value{{{Text: "1"}}}}
+	}
+	level, message := textColumn("Level", 7), textColumn("Message", 512)
+	level.Flags, message.Flags = wire.FlagNotNull, wire.FlagNotNull
+	code := wire.Column{Catalog: []byte("def"), Name: []byte("Code"), Charset: binaryCollation, Length: 4, Type: wire.TypeLong, Flags: wire.FlagNotNull | wire.FlagUnsigned | wire.FlagBinary}
+	d := table{columns: []wire.Column{level, code, message}}
+	d.add("Error", strconv.Itoa(int(s.diag.code.Code)), s.diag.message)
+	return d
+}
+
+// show gives the answer to SHOW IFMATCH what. ok is false where there is no such thing.
+func (s *session) show(what string) (t table, ok bool) {
+	switch what {
+	case "CONFLICT":
+		return s.showConflict(), true
+	case "POLICY":
+		return s.showPolicy(), true
+	case "STATUS":
+		return s.showStatus(), true
+	}
+	return table{}, false
+}
+
+func (s *session) showConflict() table {
+	t := textTable("kind", "table", "key", "expected", "found", "reason", "statement")
+	if c := s.last; c != nil {
+		t.add(c.Kind.String(), c.Table.Name.String(), c.Key, c.Expected, c.Found, c.Reason, c.shape)
+	}
+	return t
+}
+
+func (s *session) showPolicy() table {
+	t := textTable("table", "key", "version", "mode", "unread", "relative", "on_conflict", "missing", "own_version")
+	for _, g := range s.rules.All() {
+		set := g.Settings
+		t.add(g.Name.String(), g.KeyNames(), g.VersionText(), set.Mode.String(), set.Unread.String(), set.Relative.String(),
+			set.OnConflict.String(), set.Missing.String(), set.OwnVersion.String())
+	}
+	return t
+}
+
+func (s *session) showStatus() table {
+	c := &s.srv.counters
+	t := textTable("name", "value")
+	for _, v := range []struct {
+		name string
+		n    int64
+	}{
+		{"sessions", c.sessions.Load()},
+		{"statements", c.statements.Load()},
+		{"guarded", c.guarded.Load()},
+		{"conflicts", c.conflicts.Load()},
+		{"unread", c.unread.Load()},
+		{"refused", c.refused.Load()},
+		{"retried", c.retried.Load()},
+		{"guarded_tables", int64(s.rules.Tables())},
+		{"policy_generation", int64(s.rules.Generation)},
+		{"uptime_seconds", int64(time.Since(s.srv.started) / time.Second)},
+	} {
+		t.add(v.name, strconv.FormatInt(v.n, 10))
+	}
+	return t
+}
+
+// noSuchShow answers SHOW IFMATCH of something that there is not.
+func (s *session) noSuchShow() error {
+	return s.answerError(1064, "42000", "ifmatch: SHOW IFMATCH knows CONFLICT, POLICY and STATUS")
+}
+
+// answerTable answers a statement of the text protocol with a table.
+func (s *session) answerTable(t table) error {
+	if err := wire.WriteResult(s.client, s.caps, s.clientStatus(), t.columns, t.rows); err != nil {
+		return err
+	}
+	return s.client.Flush()
+}
+
+// answerBinary answers the execution of a prepared statement with a table.
+func (s *session) answerBinary(t table) error {
+	if err := s.client.WritePacket(wire.AppendLenInt(nil, uint64(len(t.columns)))); err != nil {
+		return err
+	}
+	if err := s.writeColumns(t.columns); err != nil {
+		return err
+	}
+	for _, row := range t.rows {
+		if err := s.client.WritePacket(binaryRow(t.columns, row)); err != nil {
+			return err
+		}
+	}
+	end := wire.AppendEOF(nil, 0, s.clientStatus())
+	if s.caps.Has(wire.ClientDeprecateEOF) {
+		end = wire.OK{Header: wire.EOFHeader, Status: s.clientStatus()}.Append(nil, s.caps)
+	}
+	if err := s.client.WritePacket(end); err != nil {
+		return err
+	}
+	return s.client.Flush()
+}
+
+// writeColumns writes definitions and the EOF behind them.
+func (s *session) writeColumns(columns []wire.Column) error {
+	for i := range columns {
+		if err := s.client.WritePacket(columns[i].Append(nil, s.caps)); err != nil {
+			return err
+		}
+	}
+	if s.caps.Has(wire.ClientDeprecateEOF) {
+		return nil
+	}
+	return s.client.WritePacket(wire.AppendEOF(nil, 0, s.clientStatus()))
+}
+
+// binaryRow encodes a row for the binary protocol.
+// Source: "Binary Protocol Resultset Row".
+func binaryRow(columns []wire.Column, row []wire.Value) []byte {
+	p := make([]byte, 1+(len(columns)+9)/8)
+	for i, v := range row {
+		if v.Null {
+			p[1+(i+2)/8] |= 1 << ((i + 2) % 8)
+			continue
+		}
+		n, _ := strconv.ParseUint(v.Text, 10, 64)
+		switch columns[i].Type {
+		case wire.TypeLong:
+			p = binary.LittleEndian.AppendUint32(p, uint32(n))
+		case wire.TypeLongLong:
+			p = binary.LittleEndian.AppendUint64(p, n)
+		default:
+			p = wire.AppendLenBytes(p, v.Text)
+		}
+	}
+	return p
+}
+
+// firstOwn is the first id of a prepared statement that the proxy answers
+// itself. The backend counts its own from 1.
+const firstOwn = 1 << 31
+
+// prepareOwn prepares SHOW IFMATCH, or SHOW WARNINGS after an error of the
+// proxy's own, of which the backend knows nothing.
+func (s *session) prepareOwn(st *statement) error {
+	t, ok := s.ownTable(st)
+	if !ok {
+		return s.noSuchShow()
+	}
+	st.own = true
+	st.id = firstOwn + s.owns
+	s.owns++
+	s.stmts[st.id], s.lastStmt = st, st.id
+	if err := s.client.WritePacket(wire.PrepareOK{ID: st.id, Columns: uint16(len(t.columns))}.Append(nil)); err != nil {
+		return err
+	}
+	if err := s.writeColumns(t.columns); err != nil {
+		return err
+	}
+	return s.client.Flush()
+}
+
+// ownTable gives the answer to a prepared statement that the proxy answers itself.
+func (s *session) ownTable(st *statement) (table, bool) {
+	switch {
+	case st.kind == showIfmatch:
+		return s.show(st.name)
+	case s.diag != nil:
+		return s.diagnostics(st.text, st.stmt), true
+	}
+	none := textTable("Level", "Code", "Message")
+	none.columns[1].Type, none.columns[1].Charset = wire.TypeLong, binaryCollation
+	return none, true
+}
