@@ -117,12 +117,16 @@ func demo(ctx context.Context, opt options, p *page) (err error) {
 		return fmt.Errorf("start the engine: %w", err)
 	}
 	defer engine.close()
-	proxy, err := startProxy(ctx, opt.ifmatch, opt.listen, engine.address, dir)
+	listen, err := freeAddress(opt.listen)
+	if err != nil {
+		return fmt.Errorf("--listen %s: %w", opt.listen, err)
+	}
+	proxy, err := startProxy(ctx, opt.ifmatch, listen, engine.address, dir)
 	if err != nil {
 		return fmt.Errorf("start the proxy: %w", err)
 	}
 	defer proxy.stop()
-	if proxy.address != opt.listen {
+	if listen != opt.listen {
 		p.remark("%s is taken; the proxy listens on %s instead.", opt.listen, proxy.address)
 	}
 	err = play(ctx, p, engine.address, proxy.address)

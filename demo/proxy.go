@@ -42,14 +42,10 @@ type proxy struct {
 }
 
 // startProxy runs program as a proxy in front of backend and waits until it
-// listens: on listen, or on a free port of the same host where that is taken.
+// listens. dir is a folder of the demo's own.
 func startProxy(ctx context.Context, program, listen, backend, dir string) (*proxy, error) {
 	policy := filepath.Join(dir, "policy.yaml")
 	if err := os.WriteFile(policy, []byte(policyText), 0o600); err != nil {
-		return nil, err
-	}
-	listen, err := freeAddress(listen)
-	if err != nil {
 		return nil, err
 	}
 	cmd := exec.Command(program, "serve", "--listen", listen, "--backend", backend, "--policy", policy,

@@ -4,7 +4,7 @@ import "testing"
 
 func TestNamesOfTheTable(t *testing.T) {
 	const setup = products + "; CREATE TABLE `odd ``name`(`id` INT PRIMARY KEY, `the version` INT NOT NULL DEFAULT 1, n INT); INSERT INTO `odd ``name`(id) VALUES (1)"
-	const policy = "tables: {shop.products: {version: version}, 'shop.odd `name': {version: the version}}"
+	const policy = "tables: {shop.products: {version: version}, 'shop.`odd ``name`': {version: the version}}"
 	play(t, []scenario{
 		{name: "every way to write it is guarded", setup: setup, policy: policy, steps: []step{
 			do(A, "UPDATE products SET price=1 WHERE products.id=100", affects(1)),
