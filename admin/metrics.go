@@ -3,7 +3,9 @@
 package admin
 
 import (
+	"maps"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -27,7 +29,12 @@ type Metrics struct {
 	seconds    *prometheus.HistogramVec
 	reloadOK   prometheus.Gauge
 	reloadTime prometheus.Gauge
-	known      sync.Map // statementKey → prometheus.Counter
+
+	// known are the statements' counters that were used before, for a look-up
+	// that allocates nothing. The map is not changed but replaced, under mu.
+	known  atomic.Pointer[map[statementKey]prometheus.Counter]
+	mu     sync.Mutex
+	stages sync.Map // stage → prometheus.Observer
 }
 
 // statementKey are the labels of a statement's counter.
@@ -49,7 +56,7 @@ func NewMetrics() *Metrics {
 		statements: counter("ifmatch_statements_total", "Statements that name a guarded table, by what became of them.", "table", "verdict"),
 		conflicts:  counter("ifmatch_conflicts_total", "Writes that would have lost an update or broken a rule, by kind.", "table", "kind"),
 		refused:    counter("ifmatch_refused_total", "Statements that could not be proved safe.", "reason"),
-		unread:     counter("ifmatch_unread_total", "Writes to rows with no expectation that were refused.", "table"),
+		unread:     counter("ifmatch_unread_total", "Writes to rows with no expectation, allowed or refused.", "table"),
 		evicted:    prometheus.NewCounter(prometheus.CounterOpts{Name: "ifmatch_reads_evicted_total", Help: "Expectations forgotten because a scope held too many."}),
 		sessions:   gauge("ifmatch_sessions", "Client connections that are open."),
 		handshakes: counter("ifmatch_handshake_failures_total", "Connections that ended before authentication did, by reason.", "reason"),
@@ -60,6 +67,7 @@ func NewMetrics() *Metrics {
 		reloadOK:   gauge("ifmatch_policy_last_reload_successful", "1 if the policy file was right when it was read last."),
 		reloadTime: gauge("ifmatch_policy_last_reload_timestamp_seconds", "When the policy in force was read."),
 	}
+	m.known.Store(&map[statementKey]prometheus.Counter{})
 	m.registry.MustRegister(m.statements, m.conflicts, m.refused, m.unread, m.evicted, m.sessions, m.handshakes,
 		m.panics, m.seconds, m.reloadOK, m.reloadTime,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -69,11 +77,21 @@ func NewMetrics() *Metrics {
 // Statement counts a statement that names a guarded table.
 func (m *Metrics) Statement(table string, v rewrite.Verdict) {
 	key := statementKey{table, v}
-	c, ok := m.known.Load(key)
+	c, ok := (*m.known.Load())[key]
 	if !ok {
-		c, _ = m.known.LoadOrStore(key, m.statements.WithLabelValues(table, v.String()))
+		c = m.learn(key)
 	}
-	c.(prometheus.Counter).Inc()
+	c.Inc()
+}
+
+// learn adds a statement's counter to those that are known.
+func (m *Metrics) learn(key statementKey) prometheus.Counter {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	known := maps.Clone(*m.known.Load())
+	known[key] = m.statements.WithLabelValues(key.table, key.verdict.String())
+	m.known.Store(&known)
+	return known[key]
 }
 
 // Conflict counts a conflict.
@@ -98,7 +116,11 @@ func (m *Metrics) Panic() { m.panics.Inc() }
 
 // Seconds records how long a stage of a guarded write took.
 func (m *Metrics) Seconds(stage string, d time.Duration) {
-	m.seconds.WithLabelValues(stage).Observe(d.Seconds())
+	o, ok := m.stages.Load(stage)
+	if !ok {
+		o, _ = m.stages.LoadOrStore(stage, m.seconds.WithLabelValues(stage))
+	}
+	o.(prometheus.Observer).Observe(d.Seconds())
 }
 
 // Reloaded records an attempt to read the policy.

@@ -113,6 +113,7 @@ func refusedUpdate(ctx context.Context, s *stage) error {
 	if err := s.look(ctx, product{100, "pen", "1.50", 5, 3}); err != nil {
 		return err
 	}
+	s.moral(green, "Bob's program was told that the row had changed since he opened it at version 1.")
 	s.moral(green, "Nothing is lost: Ann's sale and Bob's price are both there.")
 	return nil
 }

@@ -38,7 +38,7 @@ type proxy struct {
 	process *os.Process
 	exited  chan struct{} // closed when the process has ended
 	err     error         // why it ended; to be read after exited is closed
-	last    string        // the last line that it logged; the same holds
+	last    string        // what it said last beside its log; the same holds
 }
 
 // startProxy runs program as a proxy in front of backend and waits until it
@@ -93,15 +93,18 @@ func (p *proxy) run(cmd *exec.Cmd, logged io.Reader, begun chan<- error, listeni
 	close(p.exited)
 }
 
-// follow reads the proxy's log until it ends: for the address that it listens
-// on, and for its last words.
+// follow reads the proxy's standard error until it ends: the log for the address
+// that it listens on, and else for why it gives up.
 func (p *proxy) follow(logged io.Reader, listening chan<- string) {
 	lines := bufio.NewScanner(logged)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
-		p.last = lines.Text()
 		var entry struct{ Msg, Address string }
-		if json.Unmarshal(lines.Bytes(), &entry) == nil && entry.Msg == "listening" {
+		if json.Unmarshal(lines.Bytes(), &entry) != nil {
+			p.last = lines.Text()
+			continue
+		}
+		if entry.Msg == "listening" {
 			select {
 			case listening <- entry.Address:
 			default:

@@ -43,8 +43,8 @@ var built struct {
 	err  error
 }
 
-// binary gives the path of the ifmatch binary of this source tree.
-func binary(t testing.TB) string {
+// program gives the path of the ifmatch binary of this source tree.
+func program(t testing.TB) string {
 	t.Helper()
 	built.once.Do(func() {
 		if built.dir, built.err = os.MkdirTemp("", "ifmatch-binary-"); built.err != nil {
@@ -93,7 +93,7 @@ func launch(t testing.TB, s *server.Server, policy string, flags ...string) *Pro
 	p.write(t, policy)
 	args := append([]string{"serve", "--listen", "127.0.0.1:0", "--backend", s.Addr, "--policy", p.policy, "--admin", p.Admin,
 		"--service-user", "root", "--log-format", "json", "--log-level", "debug", "--drain", "5s"}, flags...)
-	p.cmd = exec.Command(binary(t), args...)
+	p.cmd = exec.Command(program(t), args...)
 	p.cmd.Stdout, p.cmd.Stderr = p.Log, p.Log
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)

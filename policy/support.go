@@ -14,8 +14,6 @@ var unsupported = []struct{ path, value string }{
 	{"scope", "transaction"},
 	{"scope", "context"},
 	{"relative", "guard"},
-	{"on_conflict", "rollback"},
-	{"on_conflict", "statement"},
 	{"partial", "proceed"},
 	{"upsert", "allow"},
 	{"upsert", "check"},

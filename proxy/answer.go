@@ -35,12 +35,22 @@ func (s *session) pass() error { return s.side(s.backend.Pass(s.client)) }
 
 // side tells whose fault an error of relaying from backend to client is.
 func (s *session) side(err error) error {
+	if err == nil {
+		return nil
+	}
 	var write *wire.WriteError
-	if err == nil || errors.As(err, &write) {
+	if errors.As(err, &write) {
 		return err
 	}
 	return &backendError{err}
 }
+
+// The first bytes of commands that the proxy makes. They are variables because a
+// slice made for each statement would be an allocation for each statement.
+var (
+	comQuery       = []byte{byte(wire.ComQuery)}
+	comStmtExecute = []byte{byte(wire.ComStmtExecute)}
+)
 
 // send sends a command packet, in pieces, to the backend.
 func (s *session) send(pieces ...[]byte) error {

@@ -15,7 +15,7 @@ const maxAsideRows = 1000
 // ask runs a statement of the proxy's own in the backend's session and gives its
 // rows. failed is the server's error, if it had one.
 func (s *session) ask(sql []byte) (rows []rewrite.Row, failed *wire.ERR, err error) {
-	if err := s.send([]byte{byte(wire.ComQuery)}, s.noAttributes(), sql); err != nil {
+	if err := s.send(comQuery, s.noAttributes(), sql); err != nil {
 		return nil, nil, err
 	}
 	return s.collect(false)
@@ -36,7 +36,7 @@ func (s *session) askPrepared(sql []byte, params []wire.Param) (rows []rewrite.R
 		return nil, failed, err
 	}
 	e := wire.Execute{ID: prepared.ID, Iterations: 1, Params: params}
-	if err := s.send([]byte{byte(wire.ComStmtExecute)}, e.Append(nil, s.caps)); err != nil {
+	if err := s.send(comStmtExecute, e.Append(nil, s.caps)); err != nil {
 		return nil, nil, err
 	}
 	rows, failed, err = s.collect(true)

@@ -45,8 +45,7 @@ func (s *session) count(c *rewrite.Conflict) {
 		s.log.Warn("statement refused", "table", table, "reason", c.Reason, "shape", s.shape())
 		return
 	case rewrite.UnreadConflict:
-		s.srv.counters.unread.Add(1)
-		meter.Unread(table)
+		s.noteUnread(table)
 	default:
 		s.srv.counters.conflicts.Add(1)
 	}
@@ -58,6 +57,12 @@ func (s *session) count(c *rewrite.Conflict) {
 		args = append(args, "key", c.Key)
 	}
 	s.log.Info("conflict", args...)
+}
+
+// noteUnread counts a write to a row with no expectation, allowed or refused.
+func (s *session) noteUnread(table string) {
+	s.srv.counters.unread.Add(1)
+	s.srv.cfg.Meter.Unread(table)
 }
 
 // refuse answers a statement that is not sent.

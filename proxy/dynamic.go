@@ -31,12 +31,12 @@ func (s *session) dynamic(kind control, name string, stmt sqltext.Span) (done bo
 	case single && t.Tokens[at].Kind == sqltext.String:
 		sql, _ = t.StringValue(nil, at)
 	case single && t.Tokens[at].Kind == sqltext.UserVar:
-		rows, failed, err := s.ask([]byte("SELECT CAST(" + string(t.Bytes(at)) + " AS BINARY)"))
-		if err != nil {
+		var readable bool
+		if sql, readable, err = s.variable(string(t.Bytes(at))); err != nil {
 			return true, err
 		}
-		if failed == nil && len(rows) == 1 && len(rows[0]) == 1 {
-			sql = rows[0][0]
+		if !readable {
+			return true, s.refuse(nil, "dynamic", "the text of the prepared statement is in a character set that cannot be judged")
 		}
 	default:
 		return true, s.refuse(nil, "dynamic", "the text of a prepared statement must be a string or a user variable, so that it can be judged")
@@ -51,6 +51,29 @@ func (s *session) dynamic(kind control, name string, stmt sqltext.Span) (done bo
 		return true, s.refuse(nil, "dynamic", reason)
 	}
 	return false, nil
+}
+
+// variable gives the text in a user variable as the session's character set has
+// it, which is how the server will read it. readable is false where that cannot
+// be told: then the text is not to be prepared.
+func (s *session) variable(name string) (sql []byte, readable bool, err error) {
+	rows, failed, err := s.ask([]byte("SELECT CAST(" + name + " AS BINARY), CHARSET(" + name + "), @@session.character_set_client"))
+	if err != nil {
+		return nil, false, err
+	}
+	if failed != nil || len(rows) != 1 || len(rows[0]) != 3 {
+		return nil, false, nil
+	}
+	sql = rows[0][0]
+	if string(rows[0][1]) == string(rows[0][2]) {
+		return sql, true, nil
+	}
+	for _, c := range sql {
+		if c >= 0x80 || c == 0 { // a NUL: two or four bytes for each character
+			return nil, false, nil
+		}
+	}
+	return sql, true, nil
 }
 
 // judge gives the reason for which a text must not be prepared at SQL level.

@@ -80,11 +80,12 @@ func (s *session) execute() error {
 
 // executePlain passes the execution of a statement that is not guarded.
 func (s *session) executePlain(st *statement, p []byte) error {
+	typed := false
 	if st.params > 0 {
 		err := s.exec.Parse(p[1:], st.params, st.types, st.isLong, s.caps)
 		switch {
 		case err == nil:
-			st.types = s.exec.Types(st.types[:0])
+			st.types, typed = s.exec.Types(st.types[:0]), true
 		case st.kind == setHint:
 			return err
 		case !errors.Is(err, wire.ErrParamTypes):
@@ -98,6 +99,14 @@ func (s *session) executePlain(st *statement, p []byte) error {
 		}
 	}
 	binary.LittleEndian.PutUint32(p[1:], st.backend)
+	if st.unbound && typed {
+		// The client may leave out the types, which only the old one has had.
+		st.unbound = false
+		e := s.exec
+		e.ID = st.backend
+		s.out = e.Append(append(s.out[:0], byte(wire.ComStmtExecute)), s.caps)
+		p = s.out
+	}
 	if err := s.send(p); err != nil {
 		return err
 	}
@@ -135,17 +144,9 @@ func (s *session) executeGuarded(st *statement, p []byte) error {
 	}
 	e := s.exec
 	e.ID = st.backend
-	e.Params = s.backendParams(st, st.args)
-	g := guarded{plan: st.plan}
-	g.send = func() error {
-		s.out = e.Append(append(s.out[:0], byte(wire.ComStmtExecute)), s.caps)
-		return s.send(s.out)
-	}
-	g.probe = func(lock rewrite.Lock) ([]rewrite.Row, *wire.ERR, error) {
-		probe := st.plan.Probe(st.text, &s.binding, true, lock)
-		return s.askPrepared(probe.SQL, s.valueParams(st, probe.Args))
-	}
-	return s.write(&g)
+	e.Params = s.backendParams(st)
+	s.out = e.Append(s.out[:0], s.caps)
+	return s.write(&guarded{plan: st.plan, st: st})
 }
 
 // bindValues gives the values of the client's parameters as plans understand them.
@@ -201,23 +202,26 @@ func paramValue(p wire.Param) rewrite.Value {
 
 // backendParams gives the parameters of a guarded statement in the backend's
 // order: the client's, and those of the guard.
-func (s *session) backendParams(st *statement, args []rewrite.Arg) []wire.Param {
-	params := make([]wire.Param, len(args))
+func (s *session) backendParams(st *statement) []wire.Param {
+	s.params, s.added = s.params[:0], s.added[:0]
 	seen := 0
-	for i, a := range args {
+	for _, a := range st.args {
 		if a.Kind != rewrite.ArgClient {
-			params[i] = valueParam(s.binding.Value(a))
+			var p wire.Param
+			p, s.added = valueParam(s.added, s.binding.Value(a))
+			s.params = append(s.params, p)
 			continue
 		}
-		params[i] = s.exec.Params[a.Client]
+		p := s.exec.Params[a.Client]
 		if a.Client == seen {
 			seen++
-		} else if params[i].Long {
+		} else if p.Long {
 			// The backend has the long data for the first use only.
-			params[i] = wire.NewBytes(st.long[a.Client].bytes())
+			p = wire.NewBytes(st.long[a.Client].bytes())
 		}
+		s.params = append(s.params, p)
 	}
-	return params
+	return s.params
 }
 
 // valueParams gives the parameters of a probe, which has no long data.
@@ -226,7 +230,7 @@ func (s *session) valueParams(st *statement, args []rewrite.Arg) []wire.Param {
 	for i, a := range args {
 		switch {
 		case a.Kind != rewrite.ArgClient:
-			params[i] = valueParam(s.binding.Value(a))
+			params[i], _ = valueParam(nil, s.binding.Value(a))
 		case s.exec.Params[a.Client].Long:
 			params[i] = wire.NewBytes(st.long[a.Client].bytes())
 		default:
@@ -243,30 +247,39 @@ func (l *longParam) bytes() []byte {
 	return l.value
 }
 
-// valueParam gives a value of ours as a parameter.
-func valueParam(v rewrite.Value) wire.Param {
+// valueParam gives a value of ours as a parameter. Its bytes are appended to buf.
+func valueParam(buf []byte, v rewrite.Value) (wire.Param, []byte) {
+	start := len(buf)
 	switch v.Kind {
 	case rewrite.Integer:
+		n := v.Abs
 		if v.Neg {
-			return wire.NewInt(-int64(v.Abs))
+			n = -n
 		}
-		return wire.NewUint(v.Abs)
+		buf = binary.LittleEndian.AppendUint64(buf, n)
+		return wire.Param{Type: wire.TypeLongLong, Unsigned: !v.Neg, Value: buf[start:]}, buf
 	case rewrite.Null, rewrite.NoValue:
-		return wire.NewNull()
+		return wire.NewNull(), buf
 	}
-	return wire.NewBytes([]byte(v.Text))
+	buf = wire.AppendLenBytes(buf, v.Text)
+	return wire.Param{Type: wire.TypeVarString, Value: buf[start:]}, buf
 }
 
 // planAgain plans a statement anew under new rules, and prepares it anew at the
 // backend where that changes its text.
 func (s *session) planAgain(st *statement) error {
-	before := st.plan
 	st.refused = ""
 	if refused := s.planStatement(st); refused != nil {
 		st.refused = refused.Reason
 		return nil
 	}
-	if before == nil && st.plan == nil {
+	if !st.rewritten && st.plan == nil {
+		return nil
+	}
+	if st.db != s.state.db {
+		// Its names would be looked for in another database.
+		st.refused = "the policy has changed since it was prepared, in another database; prepare it again"
+		st.generation = 0 // to be tried again
 		return nil
 	}
 	var sql []byte
@@ -288,7 +301,13 @@ func (s *session) planAgain(st *statement) error {
 	}
 	// The client keeps its id: the backend gives none out twice in a session.
 	old := st.backend
-	st.backend = prepared.ID
+	st.backend, st.rewritten, st.unbound = prepared.ID, st.plan != nil, true
+	if len(st.long) > 0 {
+		// They went to the old one.
+		clear(st.long)
+		st.refused = "the policy has changed while its long parameters came; send them again"
+		st.generation = 0
+	}
 	return s.closeAside(old)
 }
 

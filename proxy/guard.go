@@ -3,6 +3,7 @@ package proxy
 import (
 	"bytes"
 	"errors"
+	"strings"
 	"time"
 
 	"ifmatch/rewrite"
@@ -14,12 +15,11 @@ import (
 // met no row, and so had no effect, and would meet one now.
 const maxTries = 4
 
-// guarded is a write on its way: how it is sent, and how it is looked into when
-// it meets no row.
+// guarded is a write on its way. What is sent stands in the session's out.
 type guarded struct {
 	plan  *rewrite.Plan
-	send  func() error
-	probe func(lock rewrite.Lock) ([]rewrite.Row, *wire.ERR, error)
+	attrs []byte     // query attributes of one that came as text
+	st    *statement // nil for one that came as text
 }
 
 // guardQuery carries out a guarded statement of the text protocol.
@@ -33,12 +33,24 @@ func (s *session) guardQuery(plan *rewrite.Plan, attrs []byte) error {
 		return s.unbound(plan, err)
 	}
 	s.out = plan.AppendText(s.out[:0], &s.text, &s.binding)
-	g := guarded{plan: plan}
-	g.send = func() error { return s.send([]byte{byte(wire.ComQuery)}, attrs, s.out) }
-	g.probe = func(lock rewrite.Lock) ([]rewrite.Row, *wire.ERR, error) {
-		return s.ask(plan.Probe(&s.text, &s.binding, false, lock).SQL)
+	return s.write(&guarded{plan: plan, attrs: attrs})
+}
+
+// sendGuarded sends the write to the backend.
+func (s *session) sendGuarded(g *guarded) error {
+	if g.st != nil {
+		return s.send(comStmtExecute, s.out)
 	}
-	return s.write(&g)
+	return s.send(comQuery, g.attrs, s.out)
+}
+
+// probe asks the backend for the row that the write is about.
+func (s *session) probe(g *guarded, lock rewrite.Lock) ([]rewrite.Row, *wire.ERR, error) {
+	if g.st == nil {
+		return s.ask(g.plan.Probe(&s.text, &s.binding, false, lock).SQL)
+	}
+	probe := g.plan.Probe(g.st.text, &s.binding, true, lock)
+	return s.askPrepared(probe.SQL, s.valueParams(g.st, probe.Args))
 }
 
 // unbound answers a statement that is not sent because of its constants,
@@ -57,14 +69,19 @@ func (s *session) unbound(plan *rewrite.Plan, r *rewrite.Refusal) error {
 
 // write sends a guarded write and answers for it.
 func (s *session) write(g *guarded) error {
+	if s.binding.Unread {
+		s.noteUnread(g.plan.Table.Name.String())
+	}
 	for try := 1; ; try++ {
-		if err := g.send(); err != nil {
+		start := time.Now()
+		if err := s.sendGuarded(g); err != nil {
 			return err
 		}
 		first, _, err := s.next()
 		if err != nil {
 			return err
 		}
+		s.srv.cfg.Meter.Seconds(stageBackend, time.Since(start))
 		if first == wire.ERRHeader {
 			if _, err := s.passERR(); err != nil {
 				return err
@@ -106,10 +123,12 @@ func (s *session) finish(ok *wire.OK, p []byte) error {
 // explain finds out why a write met no row. done is false where it is to be
 // sent again.
 func (s *session) explain(g *guarded, ok *wire.OK, p []byte, try int) (done bool, err error) {
+	start := time.Now()
 	rows, failed, err := s.current(g)
 	if err != nil {
 		return true, err
 	}
+	s.srv.cfg.Meter.Seconds(stageExplain, time.Since(start))
 	if failed != nil {
 		s.log.Info("no reason could be proved for a write that met no row", "table", g.plan.Table.Name.String(), "code", failed.Code)
 		return true, s.conflict(g.plan.Unknown(&s.binding))
@@ -130,7 +149,7 @@ func (s *session) explain(g *guarded, ok *wire.OK, p []byte, try int) (done bool
 // again repeats a write whose own condition picks no row: what ROW_COUNT() and
 // SHOW WARNINGS say afterwards is then the write's and not the probe's.
 func (s *session) again(g *guarded) error {
-	if err := g.send(); err != nil {
+	if err := s.sendGuarded(g); err != nil {
 		return err
 	}
 	if _, err := s.relay(); err != nil {
@@ -161,19 +180,26 @@ func (s *session) current(g *guarded) (rows []rewrite.Row, failed *wire.ERR, err
 		lock = rewrite.LockMaria
 	}
 	for range lockTries {
-		rows, failed, err = g.probe(lock)
+		rows, failed, err = s.probe(g, lock)
 		switch {
 		case err != nil || failed == nil:
 			return rows, failed, err
 		case failed.Code == 3572: // ER_LOCK_NOWAIT
 			time.Sleep(lockPause)
-		case failed.Code == 1064 && lock != rewrite.LockPlain:
+		case unknownSyntax(failed) && lock != rewrite.LockPlain:
 			lock = rewrite.LockPlain // a server that knows neither
 		default:
 			return rows, failed, err
 		}
 	}
 	return rows, failed, err
+}
+
+// unknownSyntax reports whether the server could not parse a statement: by
+// ER_PARSE_ERROR, or as servers with Vitess's parser say it, by
+// ER_UNKNOWN_ERROR and their parser's words (go/vt/sqlparser/token.go, Error).
+func unknownSyntax(e *wire.ERR) bool {
+	return e.Code == 1064 || e.Code == 1105 && strings.HasPrefix(e.Message, "syntax error")
 }
 
 // matched reports whether a write met a row. For an UPDATE the number of rows

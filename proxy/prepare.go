@@ -26,6 +26,8 @@ type statement struct {
 	generation uint64        // of the rules that made the plan
 	args       []rewrite.Arg // of a guarded statement, in the backend's order
 	refused    string        // by rules that came later
+	rewritten  bool          // the backend has prepared it with a guard in it
+	unbound    bool          // the backend has not had the types of its parameters since it was prepared again
 
 	types []wire.ParamType // of the last execution
 	long  map[int]*longParam
@@ -81,7 +83,7 @@ func (s *session) prepare() error {
 		return s.relayPrepared(st)
 	}
 	rewritten, args := st.plan.Prepared(st.text)
-	st.args = args
+	st.args, st.rewritten = args, true
 	if len(args) > maxParams {
 		return s.refuse(st.plan.Table, "parameters", "the guard would need more than 65,535 parameters")
 	}

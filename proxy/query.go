@@ -120,7 +120,7 @@ func (s *session) unlexedRest(attrs, sql []byte) error {
 	if s.rules.MentionsRaw(sql) {
 		return s.refuse(nil, "unreadable", "the rest of the statements cannot be read, and the name of a guarded table is in it")
 	}
-	if err := s.send([]byte{byte(wire.ComQuery)}, attrs, sql); err != nil {
+	if err := s.send(comQuery, attrs, sql); err != nil {
 		return err
 	}
 	if _, err := s.relay(); err != nil {
@@ -190,13 +190,13 @@ func (s *session) plan(t *sqltext.Text, stmt sqltext.Span, db string) *rewrite.P
 	key.hi, key.lo = t.Hash(int(stmt.Start), int(stmt.End))
 	plan, ok := s.srv.plans.plans.Get(key)
 	if !ok {
-		plan = s.rules.Plan(t, stmt, key.env)
+		plan = newCachedPlan(s.rules.Plan(t, stmt, key.env))
 		s.srv.plans.plans.Add(key, plan)
 	}
-	if plan.Table != nil {
-		s.srv.cfg.Meter.Statement(plan.Table.Name.String(), plan.Verdict)
+	if plan.table != "" {
+		s.srv.cfg.Meter.Statement(plan.table, plan.Verdict)
 	}
-	return plan
+	return plan.Plan
 }
 
 // passQuery sends the client's packet as it came and relays the answer.
@@ -212,7 +212,7 @@ func (s *session) passQuery() error {
 // part of a text of several statements, and relays the answer without flushing it.
 func (s *session) forward() (answer, error) {
 	if s.part != nil {
-		if err := s.send([]byte{byte(wire.ComQuery)}, s.partAttrs, s.part); err != nil {
+		if err := s.send(comQuery, s.partAttrs, s.part); err != nil {
 			return answer{}, err
 		}
 		return s.relay()

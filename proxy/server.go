@@ -60,10 +60,19 @@ type Meter interface {
 	Conflict(table string, k rewrite.Kind)
 	Refused(reason string)
 	Unread(table string)
+	Seconds(stage string, d time.Duration)
 	Sessions(delta int)
 	HandshakeFailed(reason string)
 	Panic()
 }
+
+// Stages of the time that a guarded write takes, as the metrics name them.
+const (
+	// stageBackend is from sending the write to the first packet of its answer.
+	stageBackend = "backend"
+	// stageExplain is finding out why a write met no row.
+	stageExplain = "explain"
+)
 
 // Server accepts clients. Its zero value is of no use: see New.
 type Server struct {

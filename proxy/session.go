@@ -63,8 +63,10 @@ type session struct {
 	binding rewrite.Binding
 	exec    wire.Execute
 	values  []rewrite.Value
-	out     []byte // rewritten statements
-	scratch []byte // packets of our own
+	params  []wire.Param // of a guarded execution, as the backend knows them
+	added   []byte       // values of those that the client did not give
+	out     []byte       // rewritten statements
+	scratch []byte       // packets of our own
 }
 
 func newSession(srv *Server, nc net.Conn) *session {

@@ -109,9 +109,15 @@ func (s *session) noteStatus(status wire.Status) {
 	}
 	s.status = status
 	s.state.lex.NoBackslashEscapes = status.Has(wire.StatusNoBackslashEscapes)
-	if s.state.lex.Flavor == sqltext.MariaDB {
+	if s.state.tellsQuotes() {
 		s.state.lex.ANSIQuotes = status.Has(wire.StatusANSIQuotes)
 	}
+}
+
+// tellsQuotes reports whether the server's status flags tell of ANSI_QUOTES:
+// those of MariaDB do, since a version before 10.3.
+func (st *state) tellsQuotes() bool {
+	return st.lex.Flavor == sqltext.MariaDB && st.lex.Version >= 100300
 }
 
 // undecided reports whether sql may read differently under a mode or character
@@ -122,7 +128,7 @@ func (st *state) undecided(sql []byte, tracked bool) bool {
 	if !st.stale {
 		return false
 	}
-	if st.lex.Flavor != sqltext.MariaDB && bytes.IndexByte(sql, '"') >= 0 || bytes.Contains(sql, []byte("||")) {
+	if !st.tellsQuotes() && bytes.IndexByte(sql, '"') >= 0 || bytes.Contains(sql, []byte("||")) {
 		return true
 	}
 	if tracked {

@@ -40,7 +40,7 @@ type Binding struct {
 	Source   Source
 	Expected Token
 	External Value // the version that the writer brings, where versions are external
-	open     bool  // no guard on the version is added
+	Unread   bool  // nothing says what the writer has seen, and it could lose an update
 	keep     bool  // the client's own assignment of the version stands
 }
 
@@ -64,13 +64,16 @@ func refusal(format string, args ...any) *Refusal {
 // the values of its parameter markers; hint is nil where there is none.
 func (p *Plan) Bind(t *sqltext.Text, params []Value, hint []sqltext.Pair, b *Binding) *Refusal {
 	tab, v := p.Table, p.Table.Version
-	*b = Binding{Key: b.Key[:0], open: true}
+	*b = Binding{Key: b.Key[:0]}
 	for i, k := range p.key {
 		value := p.value(t, k.operand, params)
 		if !keyFits(tab.Key[i], value) {
-			return refusal("%s of %s is compared with a value of another type, which may pick several rows", tab.Key[i].Name, tab.Name)
+			return refusal("%s of %s is compared with a value of another type, which may pick several rows; give %s", tab.Key[i].Name, tab.Name, tab.Key[i].wants())
 		}
 		b.Key = append(b.Key, value)
+	}
+	if p.limit != nil && !greater(p.value(t, *p.limit, params), UintValue(0)) {
+		return refusal("this LIMIT of %s on %s cannot be guarded; LIMIT 1 can", p.Verb, tab.Name)
 	}
 	if v == nil {
 		if hint != nil {
@@ -90,15 +93,18 @@ func (p *Plan) Bind(t *sqltext.Text, params []Value, hint []sqltext.Pair, b *Bin
 		if err != nil {
 			return err
 		}
-		b.Source, b.Expected, b.open = FromHint, token, false
+		b.Source, b.Expected = FromHint, token
 	}
 	if v.External != policy.ExternalNone && p.Verb == Update {
 		return p.bindExternal(t, params, b)
 	}
-	p.bindAssigned(t, params, b)
-	if b.Source == NoExpectation && tab.Settings.Unread == policy.UnreadRefuse && !p.passesUnread() {
-		return &Refusal{Unread: true, Text: fmt.Sprintf("ifmatch: unread row on %s %s: nothing says which %s the writer has seen; read the row first or give its %s",
-			tab.Name, tab.keyText(b.Key), v.Column.Name, v.Column.Name)}
+	if refused := p.bindAssigned(t, params, b); refused != nil {
+		return refused
+	}
+	b.Unread = b.Source == NoExpectation && !p.passesUnread(t, params)
+	if b.Unread && tab.Settings.Unread == policy.UnreadRefuse {
+		return &Refusal{Unread: true, Text: fmt.Sprintf("ifmatch: unread row on %s %s: nothing says which %s the writer has seen; add AND %s = … to WHERE, or the hint /* ifmatch: %s */",
+			tab.Name, tab.keyText(b.Key), v.Column.Name, v.Column.Name, v.names())}
 	}
 	return nil
 }
@@ -119,26 +125,56 @@ func (p *Plan) bindExternal(t *sqltext.Text, params []Value, b *Binding) *Refusa
 
 // bindAssigned decides whether what the client itself assigns to the version
 // stands, and whether it is the expectation.
-func (p *Plan) bindAssigned(t *sqltext.Text, params []Value, b *Binding) {
+func (p *Plan) bindAssigned(t *sqltext.Text, params []Value, b *Binding) *Refusal {
 	v := p.Table.Version
 	switch p.assigned.kind {
 	case constant:
 		given := p.value(t, p.assigned.operand, params)
 		if b.Source == NoExpectation {
-			b.Source, b.Expected.Version, b.open = FromSet, given, false
-			return
+			b.Source, b.Expected.Version = FromSet, given
+			if p.setTerm != nil {
+				b.Expected.Term = p.value(t, *p.setTerm, params)
+			}
+			return v.fits(b.Expected, p.Table, "SET")
 		}
 		whole, ok := given.integer()
 		b.keep = ok && v.Bump == policy.BumpIncrement && greater(whole, b.Expected.Version) && (v.Max == 0 || whole.Abs <= v.Max)
 	case raised:
-		by, ok := p.value(t, p.assigned.operand, params).integer()
-		b.keep = ok && v.Bump == policy.BumpIncrement && !v.Nullable && !by.Neg && by.Abs > 0 && (v.Max == 0 || by.Abs == 1)
+		by := p.value(t, p.assigned.operand, params)
+		b.keep = by.Kind == Integer && v.Bump == policy.BumpIncrement && !v.Nullable && !by.Neg && by.Abs > 0 && (v.Max == 0 || by.Abs == 1)
 	}
+	return nil
 }
 
-// passesUnread reports whether the statement needs no expectation.
-func (p *Plan) passesUnread() bool {
-	return p.Verb == Update && p.relative && p.Table.Settings.Relative == policy.RelativePass
+// fits refuses an expectation that the server would take for another one: text
+// that is no number is 0 to an integer column.
+func (v *Version) fits(e Token, t *Table, where string) *Refusal {
+	for _, c := range []struct {
+		column *Column
+		value  Value
+	}{{&v.Column, e.Version}, {v.Term, e.Term}} {
+		if c.column == nil || c.column.Class != schema.Integer || c.value.Kind != Text {
+			continue
+		}
+		if _, whole := c.value.integer(); !whole {
+			return refusal("the %s that %s gives for %s is no whole number", c.column.Name, where, t.Name)
+		}
+	}
+	return nil
+}
+
+// passesUnread reports whether the statement needs no expectation: it adds to
+// what is there. Adding NULL would not.
+func (p *Plan) passesUnread(t *sqltext.Text, params []Value) bool {
+	if p.Verb != Update || !p.relative || p.Table.Settings.Relative != policy.RelativePass {
+		return false
+	}
+	for _, o := range p.steps {
+		if p.value(t, o, params).Kind == Null {
+			return false
+		}
+	}
+	return true
 }
 
 // value gives what an operand stands for.
@@ -149,14 +185,15 @@ func (p *Plan) value(t *sqltext.Text, o Operand, params []Value) Value {
 		}
 		return Value{Kind: Opaque}
 	}
-	switch t.Tokens[o.tok].Kind {
+	i := o.tok + len(t.Tokens) - len(tokens(t))
+	switch t.Tokens[i].Kind {
 	case sqltext.Number:
-		return NumberValue(string(t.Bytes(o.tok)), o.neg)
+		return NumberValue(string(t.Bytes(i)), o.neg)
 	case sqltext.String:
 		if o.tok != o.from {
 			return Value{Kind: Opaque}
 		}
-		if s, ok := t.StringValue(nil, o.tok); ok {
+		if s, ok := t.StringValue(nil, i); ok {
 			return TextValue(string(s))
 		}
 	case sqltext.Word:
@@ -187,7 +224,7 @@ func (v *Version) hint(pairs []sqltext.Pair, t *Table) (Token, *Refusal) {
 	if token.Version.Kind == NoValue || v.Term != nil && token.Term.Kind == NoValue {
 		return token, refusal("the hint for %s is not whole; it wants %s", t.Name, v.names())
 	}
-	return token, nil
+	return token, v.fits(token, t, "the hint")
 }
 
 // names gives the token's columns as a hint writes them.
@@ -216,6 +253,19 @@ func (t *Table) keyText(key []Value) string {
 		}
 	}
 	return strings.Join(parts, ", ")
+}
+
+// wants says what kind of constant names a value of the column.
+func (c Column) wants() string {
+	switch c.Class {
+	case schema.Integer, schema.Year, schema.Bit:
+		return "a whole number"
+	case schema.Decimal:
+		return "a number without exponent"
+	case schema.Unknown:
+		return "a number or a string"
+	}
+	return "a string"
 }
 
 // show gives a value of the column as messages show it: numbers bare, all else quoted.

@@ -68,7 +68,7 @@ const (
 func (p *Plan) Judge(b *Binding, rows []Row) (Outcome, *Conflict) {
 	tab := p.Table
 	if len(rows) == 0 {
-		if b.Source == NoExpectation && tab.Settings.Missing != policy.MissingConflict {
+		if !p.expects(b) && tab.Settings.Missing != policy.MissingConflict {
 			return OwnCondition, nil
 		}
 		return InConflict, p.gone(b)
@@ -90,7 +90,7 @@ func (p *Plan) Judge(b *Binding, rows []Row) (Outcome, *Conflict) {
 	if string(row[len(row)-1]) == "1" {
 		if v := tab.Version; v != nil && p.Verb == Update && v.Max > 0 && v.Bump == policy.BumpIncrement && v.External == policy.ExternalNone {
 			if whole, ok := found.Version.integer(); ok && whole.Abs >= v.Max && !whole.Neg {
-				return Full, &Conflict{Kind: Refused, Table: tab, Key: p.rowKey(row), Message: fmt.Sprintf(
+				return Full, &Conflict{Kind: Refused, Table: tab, Key: p.rowKey(row), Reason: "full", Message: fmt.Sprintf(
 					"ifmatch: refused: %s of %s %s is %s, the greatest that its column holds; it cannot be raised",
 					v.Column.Name, tab.Name, p.rowKey(row), whole)}
 			}

@@ -1,8 +1,9 @@
 package rewrite
 
 import (
-	"strings"
+	"fmt"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/pingcap/tidb/pkg/parser"
 	"github.com/pingcap/tidb/pkg/parser/ast"
@@ -11,6 +12,7 @@ import (
 	_ "github.com/pingcap/tidb/pkg/parser/test_driver" // the parser needs a driver for constants
 
 	"ifmatch/schema"
+	"ifmatch/sqltext"
 )
 
 // parsers are kept: one costs far more than a statement.
@@ -18,38 +20,94 @@ var parsers = sync.Pool{New: func() any { return parser.New() }}
 
 // crossCheck reads the statement a second time, with a parser of the whole
 // grammar, and refuses where the two readings differ in anything that the guard
-// rests on: tables, columns that are set, conditions that AND joins, LIMIT. It
-// runs once for a plan.
-func (p *planner) crossCheck(plan *Plan, conjuncts []part) *Plan {
+// rests on: tables, columns that are set, the conditions that AND joins and
+// which of them fix a column, LIMIT. fixed has for each of the conjuncts the
+// column that it fixes, or "". It runs once for a plan.
+func (p *planner) crossCheck(plan *Plan, fixed []string) *Plan {
 	t := plan.Table
 	ps := parsers.Get().(*parser.Parser)
 	defer parsers.Put(ps)
-	// The mask writes strings between single quotes whatever the session's
-	// mode, so that a double quote can only be an identifier's.
-	mode := mysql.ModeANSIQuotes
+	var mode mysql.SQLMode
 	if p.env.PipesAsConcat {
-		mode |= mysql.ModePipesAsConcat
+		mode = mysql.ModePipesAsConcat
 	}
 	ps.SetSQLMode(mode)
-	masked := p.Mask(nil)
-	from, to := p.Tokens[p.stmt.from].Start, p.Tokens[p.stmt.to-1].End
-	node, err := ps.ParseOneStmt(string(masked[from:to]), "", "")
+	node, err := ps.ParseOneStmt(p.canonical(), "", "")
 	if err != nil {
-		return refuse(t, "the parser cannot read this statement on %s", t.Name)
+		return refuse(t, "the parser cannot read this %s on %s; write it more plainly", plan.Verb, t.Name)
 	}
 	var same bool
 	switch s := node.(type) {
 	case *ast.UpdateStmt:
 		same = plan.Verb == Update && s.With == nil && !s.MultipleTable && p.sameSource(plan, s.TableRefs) &&
-			p.sameAssignments(plan, s.List) && conjunctCount(s.Where) == len(conjuncts)
+			p.sameAssignments(plan, s.List) && sameConjuncts(s.Where, fixed) && (s.Limit != nil) == (plan.limit != nil)
 	case *ast.DeleteStmt:
 		same = plan.Verb == Delete && s.With == nil && !s.IsMultiTable && p.sameSource(plan, s.TableRefs) &&
-			conjunctCount(s.Where) == len(conjuncts)
+			sameConjuncts(s.Where, fixed) && (s.Limit != nil) == (plan.limit != nil)
 	}
 	if !same {
-		return refuse(t, "two readings of this statement on %s differ", t.Name)
+		return refuse(t, "this %s on %s can be read in two ways; write it more plainly", plan.Verb, t.Name)
 	}
 	return nil
+}
+
+// canonical gives the statement as the parser is to read it: without comments
+// and secrets, the same for all statements of a shape, in ASCII or UTF-8, and
+// with names in quotes where the parser would take them for keywords.
+func (p *planner) canonical() string {
+	var b []byte
+	for i := p.stmt.from; i < p.stmt.to; i++ {
+		tok := p.Tokens[i]
+		if i > p.stmt.from && (tok.Start != p.Tokens[i-1].End || p.Tokens[i-1].Kind.Constant()) {
+			b = append(b, ' ')
+		}
+		switch tok.Kind {
+		case sqltext.Introducer:
+		case sqltext.String:
+			b = append(b, " 'x'"...)
+		case sqltext.Number, sqltext.Hex, sqltext.Bit:
+			b = append(b, " 1"...)
+		case sqltext.UserVar:
+			b = append(b, " @x"...)
+		case sqltext.Quoted:
+			name, _ := p.Name(i)
+			b = quoteName(b, readable(name))
+		case sqltext.Word:
+			name := readable(string(p.Bytes(i)))
+			if foreign[lower(name)] && !p.op(i+1, "(") {
+				b = quoteName(b, name)
+				continue
+			}
+			b = append(b, name...)
+		default:
+			b = append(b, p.Bytes(i)...)
+		}
+	}
+	return string(b)
+}
+
+// foreign are keywords of the parser that are names to one of the servers.
+var foreign = map[string]bool{
+	"array": true, "cume_dist": true, "dense_rank": true, "empty": true, "first_value": true, "function": true,
+	"grouping": true, "groups": true, "ilike": true, "json_table": true, "lag": true, "last_value": true,
+	"lateral": true, "lead": true, "nth_value": true, "ntile": true, "of": true, "percent_rank": true, "rank": true,
+	"row_number": true, "stored": true, "system": true, "tablesample": true, "until": true, "virtual": true,
+}
+
+// readable gives a name in UTF-8 that is told from others.
+func readable(name string) string {
+	if utf8.ValidString(name) {
+		return name
+	}
+	b := make([]byte, 0, 2*len(name))
+	for i := range len(name) {
+		if name[i] < utf8.RuneSelf {
+			b = append(b, name[i])
+			continue
+		}
+		b = fmt.Appendf(b, "_%x", name[i])
+	}
+	return string(b)
 }
 
 func (p *planner) sameSource(plan *Plan, refs *ast.TableRefsClause) bool {
@@ -74,24 +132,65 @@ func (p *planner) sameAssignments(plan *Plan, list []*ast.Assignment) bool {
 	}
 	for i, a := range parts {
 		ref, _, ok := p.column(a.from)
-		if !ok || !strings.EqualFold(ref.column, list[i].Column.Name.O) {
+		if !ok || !sameName(readable(ref.column), list[i].Column.Name.O) {
 			return false
 		}
 	}
 	return true
 }
 
-// conjunctCount counts what AND joins at the top of a condition.
-func conjunctCount(e ast.ExprNode) int {
-	switch x := e.(type) {
-	case nil:
-		return 0
-	case *ast.ParenthesesExpr:
-		return conjunctCount(x.Expr)
-	case *ast.BinaryOperationExpr:
-		if x.Op == opcode.LogicAnd {
-			return conjunctCount(x.L) + conjunctCount(x.R)
+// sameConjuncts reports whether AND joins as many conditions as there are in
+// fixed, and those that are to fix a column do.
+func sameConjuncts(where ast.ExprNode, fixed []string) bool {
+	all := conjuncts(where, nil)
+	if len(all) != len(fixed) {
+		return false
+	}
+	for i, column := range fixed {
+		if column != "" && !fixes(all[i], readable(column)) {
+			return false
 		}
 	}
-	return 1
+	return true
+}
+
+// conjuncts lists what AND joins at the top of a condition.
+func conjuncts(e ast.ExprNode, into []ast.ExprNode) []ast.ExprNode {
+	switch x := e.(type) {
+	case nil:
+		return into
+	case *ast.ParenthesesExpr:
+		return conjuncts(x.Expr, into)
+	case *ast.BinaryOperationExpr:
+		if x.Op == opcode.LogicAnd {
+			return conjuncts(x.R, conjuncts(x.L, into))
+		}
+	}
+	return append(into, e)
+}
+
+// fixes reports whether e is column = constant, in either order, or column IN (constant).
+func fixes(e ast.ExprNode, column string) bool {
+	switch x := e.(type) {
+	case *ast.BinaryOperationExpr:
+		return x.Op == opcode.EQ && (isColumn(x.L, column) && isConstant(x.R) || isConstant(x.L) && isColumn(x.R, column))
+	case *ast.PatternInExpr:
+		return !x.Not && x.Sel == nil && len(x.List) == 1 && isColumn(x.Expr, column) && isConstant(x.List[0])
+	}
+	return false
+}
+
+func isColumn(e ast.ExprNode, column string) bool {
+	c, ok := e.(*ast.ColumnNameExpr)
+	return ok && sameName(c.Name.Name.O, column)
+}
+
+func isConstant(e ast.ExprNode) bool {
+	switch x := e.(type) {
+	case ast.ValueExpr:
+		return true
+	case *ast.UnaryOperationExpr:
+		return (x.Op == opcode.Minus || x.Op == opcode.Plus) && isConstant(x.V)
+	}
+	return false
 }

@@ -3,7 +3,9 @@ package rewrite
 import (
 	"strings"
 
+	"ifmatch/policy"
 	"ifmatch/schema"
+	"ifmatch/sqltext"
 )
 
 // planDDL refuses what would take a guard away, and marks the rest as something
@@ -11,57 +13,66 @@ import (
 func (p *planner) planDDL(i int) *Plan {
 	verb := strings.ToUpper(string(p.Bytes(i)))
 	what, at := p.objectKind(i + 1)
-	if verb == "DROP" && (what == "DATABASE" || what == "SCHEMA") {
-		return p.dropSchema(at)
+	ok := &Plan{Verdict: Pass, Why: "it takes no guard away", DDL: true}
+	if p.env.Multi && p.severalWrites() {
+		return refuse(nil, "where the body of this %s ends cannot be told, and a write on a guarded table may follow it; send it on a connection without multi-statements", verb)
+	}
+	switch {
+	case verb == "DROP" && (what == "DATABASE" || what == "SCHEMA"):
+		if t := p.dropsSchema(at); t != nil {
+			return refuse(t, "DROP DATABASE would take the guard of %s away; let an account with mode off do it", t.Name)
+		}
+		return ok
+	case verb == "DROP" && what == "TRIGGER":
+		return or(p.dropTrigger(at), ok)
+	case (verb == "CREATE" || verb == "ALTER") && (what == "TRIGGER" || what == "EVENT"):
+		return or(p.program(i, what, at), ok)
+	case verb == "CREATE" && (what == "TABLE" || what == "TEMPORARY"):
+		// CREATE TABLE … SELECT f()
+		if refused := p.calls(part{p.find(part{at, p.stmt.to}, "SELECT", "WITH", "VALUES", "AS"), p.stmt.to}); refused != nil {
+			return refused
+		}
 	}
 	t := p.mentioned(p.stmt)
 	if t == nil {
-		program := what == "VIEW" || what == "PROCEDURE" || what == "FUNCTION" || what == "PACKAGE"
-		return &Plan{Verdict: Pass, Why: "it names no guarded table", DDL: program}
+		ok.Why = "it names no guarded table"
+		ok.DDL = what == "VIEW" || what == "PROCEDURE" || what == "FUNCTION" || what == "PACKAGE"
+		return ok
 	}
-	if p.env.Multi && p.severalWrites() {
-		return refuse(t, "where the body of this CREATE ends cannot be told, and a write may follow it; send it on a connection without multi-statements")
-	}
-	ok := &Plan{Verdict: Pass, Why: "it takes no guard away", DDL: true}
 	switch verb {
 	case "TRUNCATE", "RENAME":
-		return refuse(t, "%s would take the guard of %s away", verb, t.Name)
+		return refuse(t, "%s would take the guard of %s away; let an account with mode off do it", verb, t.Name)
 	case "DROP":
-		if what == "TABLE" || what == "TABLES" || what == "TEMPORARY" {
-			return refuse(t, "DROP TABLE would take the guard of %s away", t.Name)
-		}
-		return ok
+		return or(p.drop(what, at, t), ok)
 	case "ALTER":
 		if what == "TABLE" {
-			return p.alterTable(at, ok)
+			return or(p.alterTable(at, t), ok)
 		}
 		return ok
 	}
-	return p.create(i, what, at, t, ok)
+	return or(p.create(i, what, at, t), ok)
 }
 
-// severalWrites reports whether a write may stand behind a ; of the statement.
-func (p *planner) severalWrites() bool {
-	for i := p.stmt.from; i < p.stmt.to; i++ {
-		if p.op(i, ";") && p.has(part{i, p.stmt.to}, "UPDATE", "DELETE", "INSERT", "REPLACE", "TRUNCATE", "LOAD", "DROP", "ALTER", "RENAME", "CALL") {
-			return true
-		}
-	}
-	return false
-}
+// objects are what DDL is about. TEMPORARY stands for the table behind it.
+var objects = []string{"TABLE", "TABLES", "TEMPORARY", "DATABASE", "SCHEMA", "VIEW", "TRIGGER", "EVENT", "PROCEDURE", "FUNCTION",
+	"INDEX", "PACKAGE", "SEQUENCE", "USER", "ROLE", "SERVER", "TABLESPACE"}
 
 // objectKind reads what a DDL statement is about, and gives the index after it.
 func (p *planner) objectKind(i int) (string, int) {
-	for p.oneOf(i, "OR", "REPLACE", "ONLINE", "OFFLINE", "IGNORE", "AGGREGATE", "UNIQUE", "FULLTEXT", "SPATIAL") {
-		i++
-	}
-	// DEFINER = user, ALGORITHM = …, SQL SECURITY …
-	for j := i; j < p.stmt.to && j < i+16; j++ {
-		if p.oneOf(j, "TABLE", "TABLES", "TEMPORARY", "DATABASE", "SCHEMA", "VIEW", "TRIGGER", "EVENT", "PROCEDURE", "FUNCTION", "INDEX", "PACKAGE", "SEQUENCE", "USER", "ROLE", "SERVER", "TABLESPACE") {
-			return strings.ToUpper(string(p.Bytes(j))), j + 1
+	for ; i < p.stmt.to; i++ {
+		switch {
+		case p.word(i, "DEFINER") && p.op(i+1, "="):
+			i += 2 // the account's name may be any word
+			if i+1 < p.stmt.to && p.Tokens[i+1].Kind == sqltext.UserVar {
+				i++
+			}
+		case p.oneOf(i, objects...):
+			return strings.ToUpper(string(p.Bytes(i))), i + 1
+		case p.word(i, "SECURITY"), p.op(i, "="):
+			i++ // SQL SECURITY x, ALGORITHM = x
 		}
 	}
-	return "", i
+	return "", p.stmt.to
 }
 
 // exists skips IF [NOT] EXISTS.
@@ -75,90 +86,157 @@ func (p *planner) exists(i int) int {
 	return i + 1
 }
 
-func (p *planner) dropSchema(i int) *Plan {
-	i = p.exists(i)
-	if i < p.stmt.to {
-		if name, ok := p.Name(i); ok && p.rules.schemas[p.rules.fold(schema.Name{Schema: name}).Schema] {
-			for n, t := range p.rules.tables {
-				if n.Schema == p.rules.fold(schema.Name{Schema: name}).Schema && p.active(t) != nil {
-					return refuse(t, "DROP DATABASE would take the guard of %s away", t.Name)
-				}
+// dropsSchema gives a guarded table of the database that is named at i.
+func (p *planner) dropsSchema(i int) *Table {
+	name, ok := p.Name(p.exists(i))
+	if !ok {
+		return nil
+	}
+	name = p.rules.fold(schema.Name{Schema: name}).Schema
+	if !p.rules.schemas[name] {
+		return nil
+	}
+	for _, t := range p.rules.All() {
+		if p.rules.fold(t.Name).Schema == name && p.active(t) != nil {
+			return t
+		}
+	}
+	return nil
+}
+
+// dropTrigger refuses to drop the trigger that bumps a version.
+func (p *planner) dropTrigger(i int) *Plan {
+	ref, _, ok := p.column(p.exists(i))
+	if !ok {
+		return nil
+	}
+	for _, t := range p.rules.All() {
+		if t.Version == nil || t.Version.Bump != policy.BumpNone || t.columns == nil || p.active(t) == nil {
+			continue
+		}
+		for _, tr := range t.columns.Triggers {
+			if sameName(tr.Name, ref.column) {
+				return refuse(t, "DROP TRIGGER may take the bump of %s away; let an account with mode off do it", t.Name)
 			}
 		}
 	}
-	return &Plan{Verdict: Pass, Why: "it drops no guarded table", DDL: true}
+	return nil
 }
 
-// alterTable lets an ALTER TABLE pass that leaves name, engine, key and token alone.
-func (p *planner) alterTable(i int, ok *Plan) *Plan {
-	t, _, next, read := p.tableName(p.exists(i))
-	if !read {
-		t = p.mentioned(p.stmt)
-	}
-	if t == nil {
-		return ok
-	}
-	for j := next; j < p.stmt.to; j++ {
-		switch {
-		case p.word(j, "RENAME") && !p.oneOf(j+1, "COLUMN", "INDEX", "KEY"):
-			return refuse(t, "ALTER TABLE … RENAME would take the guard of %s away", t.Name)
-		case p.oneOf(j, "ENGINE", "PRIMARY", "PARTITION", "EXCHANGE", "DISCARD", "IMPORT", "CONVERT"):
-			return refuse(t, "ALTER TABLE … %s on the guarded table %s; let an account with mode off do it", strings.ToUpper(string(p.Bytes(j))), t.Name)
+// drop refuses to drop a guarded table or its primary key.
+func (p *planner) drop(what string, at int, t *Table) *Plan {
+	switch what {
+	case "TABLE", "TABLES", "TEMPORARY":
+		return refuse(t, "DROP TABLE would take the guard of %s away; let an account with mode off do it", t.Name)
+	case "INDEX":
+		if on := p.find(part{at, p.stmt.to}, "ON"); on < p.stmt.to {
+			if indexed, _, _, read := p.tableName(on + 1); read && indexed == nil {
+				return nil
+			}
 		}
-		name, isName := p.Name(j)
-		if isName && t.guardColumn(name) && !p.word(j-1, "AFTER") {
-			return refuse(t, "ALTER TABLE that names %s, which the guard of %s rests on; let an account with mode off do it", name, t.Name)
+		if p.is(p.exists(at), "PRIMARY") || t.otherKey() {
+			return refuse(t, "DROP INDEX may take the key of %s away; let an account with mode off do it", t.Name)
 		}
 	}
-	return ok
+	return nil
 }
 
-// guardColumn reports whether the guard of t rests on the column.
-func (t *Table) guardColumn(name string) bool {
-	for _, k := range t.Key {
-		if sameName(k.Name, name) {
+// otherKey reports whether the policy's key is not certainly the primary key.
+func (t *Table) otherKey() bool {
+	if t.columns == nil || len(t.columns.Key) != len(t.Key) {
+		return true
+	}
+	for _, name := range t.columns.Key {
+		if t.keyIndex(name) < 0 {
 			return true
 		}
-	}
-	if v := t.Version; v != nil {
-		return sameName(v.Column.Name, name) || v.Term != nil && sameName(v.Term.Name, name)
 	}
 	return false
 }
 
-// create refuses what would hide a guarded table or write it out of sight.
-func (p *planner) create(i int, what string, at int, t *Table, ok *Plan) *Plan {
-	switch what {
-	case "TRIGGER", "EVENT":
-		if p.has(part{at, p.stmt.to}, "UPDATE", "DELETE", "INSERT", "REPLACE", "TRUNCATE", "CALL") && p.writesIn(at, t) {
-			return refuse(t, "CREATE %s that writes %s would go around its guard", what, t.Name)
+// alterTable lets an ALTER TABLE pass that leaves name, engine, key and token alone.
+func (p *planner) alterTable(i int, named *Table) *Plan {
+	t, _, next, read := p.tableName(p.exists(i))
+	if !read {
+		t = named
+	}
+	for j := next; j < p.stmt.to; j++ {
+		switch {
+		case t == nil && (p.word(j, "EXCHANGE") || p.word(j, "RENAME") && !p.oneOf(j+1, "COLUMN", "INDEX", "KEY")):
+			return refuse(named, "ALTER TABLE … %s of another table with the guarded table %s; let an account with mode off do it", strings.ToUpper(string(p.Bytes(j))), named.Name)
+		case t == nil:
+		case p.word(j, "RENAME") && !p.oneOf(j+1, "COLUMN", "INDEX", "KEY"):
+			return refuse(t, "ALTER TABLE … RENAME would take the guard of %s away; let an account with mode off do it", t.Name)
+		case p.is(j, "PRIMARY"), p.oneOf(j, "ENGINE", "PARTITION", "EXCHANGE", "DISCARD", "IMPORT", "CONVERT"):
+			return refuse(t, "ALTER TABLE … %s on the guarded table %s; let an account with mode off do it", strings.ToUpper(string(p.Bytes(j))), t.Name)
+		case p.word(j, "DROP") && p.oneOf(j+1, "INDEX", "KEY", "CONSTRAINT") && t.otherKey():
+			return refuse(t, "ALTER TABLE … DROP %s may take the key of %s away; let an account with mode off do it", strings.ToUpper(string(p.Bytes(j+1))), t.Name)
+		default:
+			name, isName := p.Name(j)
+			if isName && t.guardColumn(name) && !p.word(j-1, "AFTER") {
+				return refuse(t, "ALTER TABLE that names %s, which the guard of %s rests on; let an account with mode off do it", name, t.Name)
+			}
 		}
+	}
+	return nil
+}
+
+// guardColumn reports whether the guard of t rests on the column.
+func (t *Table) guardColumn(name string) bool {
+	if t.keyIndex(name) >= 0 {
+		return true
+	}
+	v := t.Version
+	return v != nil && (sameName(v.Column.Name, name) || v.Term != nil && sameName(v.Term.Name, name))
+}
+
+// create refuses what would hide a guarded table or write it out of sight.
+func (p *planner) create(i int, what string, at int, t *Table) *Plan {
+	switch what {
 	case "TEMPORARY":
 		for p.oneOf(at, "TABLE", "SEQUENCE") {
 			at++
 		}
 		if hidden, _, _, read := p.tableName(p.exists(at)); !read || hidden != nil {
-			return refuse(t, "a temporary table would hide the guarded table %s", t.Name)
+			return refuse(t, "a temporary table would hide the guarded table %s; give it another name", t.Name)
 		}
-	case "TABLE":
+	case "TABLE", "SEQUENCE":
 		if p.word(i+1, "OR") {
 			if replaced, _, _, read := p.tableName(p.exists(at)); !read || replaced != nil {
-				return refuse(t, "CREATE OR REPLACE TABLE would take the guard of %s away", t.Name)
+				return refuse(t, "CREATE OR REPLACE %s would take the guard of %s away; let an account with mode off do it", what, t.Name)
 			}
 		}
 	}
-	return ok
+	return nil
 }
 
-// writesIn reports whether a body behind token at may write t: a trigger on t
-// itself names it once without writing it.
-func (p *planner) writesIn(at int, t *Table) bool {
-	body := at
+// program refuses a trigger or an event whose body may write a guarded table,
+// or that changes what the guard of its own table rests on.
+func (p *planner) program(i int, what string, at int) *Plan {
+	verb := strings.ToUpper(string(p.Bytes(i)))
+	body := part{at, p.stmt.to}
 	for j := at; j < p.stmt.to; j++ {
-		if p.oneOf(j, "ROW", "DO") {
-			body = j + 1
+		// FOR EACH ROW body, DO body: a trigger on a guarded table names it
+		// before without writing it.
+		if p.word(j, "DO") || p.word(j, "ROW") && p.word(j-1, "EACH") {
+			body.from = j + 1
 			break
 		}
 	}
-	return p.mentioned(part{body, p.stmt.to}) != nil
+	if t := p.written(body); t != nil {
+		return refuse(t, "%s %s whose body may write %s would go around its guard", verb, what, t.Name)
+	}
+	if refused := p.calls(body); refused != nil {
+		return refused
+	}
+	t := p.mentioned(part{at, body.from})
+	if what != "TRIGGER" || t == nil || t.Version == nil || t.Version.Bump == policy.BumpNone {
+		return nil
+	}
+	for j := body.from; j < body.to; j++ {
+		if name, ok := p.Name(j); ok && p.op(j-1, ".") && p.is(j-2, "NEW") && t.guardColumn(name) {
+			return refuse(t, "%s TRIGGER that names NEW.%s, which the guard of %s rests on; let an account with mode off do it", verb, name, t.Name)
+		}
+	}
+	return nil
 }

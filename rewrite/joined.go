@@ -60,20 +60,26 @@ func (p *planner) guardedSource(all []source) *Table {
 	return nil
 }
 
-// target resolves a name that a joined write gives as its target. known is
-// false where it is none of the sources.
+// target resolves a name that a joined write gives as its target. Several
+// sources may have the name, of tables of several schemas: any of them that is
+// guarded counts. known is false where none has it.
 func (p *planner) target(ref columnRef, all []source) (t *Table, known bool) {
 	for _, s := range all {
 		if !p.sameTable(s.name, ref.column) {
 			continue
 		}
-		if ref.table != "" && s.table.Schema != "" && !p.sameTable(s.table.Schema, ref.table) {
+		if s.table.Schema == "" {
+			s.table.Schema = p.env.DB
+		}
+		if ref.table != "" && !p.sameTable(s.table.Schema, ref.table) {
 			continue
 		}
-		t, _ = p.guarded(s.table)
-		return t, true
+		known = true
+		if t, _ = p.guarded(s.table); t != nil {
+			return t, true
+		}
 	}
-	return nil, false
+	return nil, known
 }
 
 // planJoinedUpdate passes an UPDATE of several tables that sets no column of a
@@ -102,9 +108,8 @@ func (p *planner) planJoinedUpdate(refs part, set int) *Plan {
 
 // planJoinedDelete passes DELETE t FROM … and DELETE FROM t USING … where no
 // target is guarded, and refuses others.
-func (p *planner) planJoinedDelete() *Plan {
-	i := p.stmt.from + 1
-	for p.oneOf(i, "LOW_PRIORITY", "QUICK", "IGNORE") {
+func (p *planner) planJoinedDelete(i int) *Plan {
+	for i++; p.oneOf(i, "LOW_PRIORITY", "QUICK", "IGNORE"); {
 		i++
 	}
 	all := part{i, p.stmt.to}

@@ -5,14 +5,12 @@ import (
 
 	"ifmatch/policy"
 	"ifmatch/schema"
-	"ifmatch/sqltext"
 )
 
 // oneRow finishes the plan of an UPDATE or DELETE whose WHERE fixes the whole
 // key, and refuses others.
 func (p *planner) oneRow(plan *Plan, where, end int) *Plan {
-	t := plan.Table
-	verb := strings.ToUpper(string(p.Bytes(p.stmt.from)))
+	t, verb := plan.Table, plan.Verb
 	if where >= end {
 		return refuse(t, "%s of all rows of %s cannot be guarded yet; name one row by its whole key (%s)", verb, t.Name, t.keyNames())
 	}
@@ -25,51 +23,67 @@ func (p *planner) oneRow(plan *Plan, where, end int) *Plan {
 		return refuse(t, "the condition of this %s on %s cannot be read", verb, t.Name)
 	}
 	plan.wrap = p.needsWrap(plan.where)
-	plan.key = make([]keyPart, len(t.Key))
-	fixed := 0
-	for _, c := range conjuncts {
-		ref, o, ok := p.equality(c, plan.params)
-		if ok && p.names(plan, ref) {
-			if k := t.keyIndex(ref.column); k >= 0 && plan.key[k].conjunct.empty() {
-				plan.key[k] = keyPart{c, o}
-				fixed++
-				continue
-			}
-			if p.ownVersion(plan, ref, o, c) {
-				continue
-			}
-		}
-		if bad := p.undecided(c); bad != "" {
-			return refuse(t, "%s in the condition of this %s on %s: what it picks cannot be proved", bad, verb, t.Name)
-		}
-		plan.rest = append(plan.rest, c)
-	}
-	if fixed < len(t.Key) {
-		return refuse(t, "%s of several rows of %s cannot be guarded yet; name one row by its whole key (%s)", verb, t.Name, t.keyNames())
-	}
-	if refused := p.afterWhere(plan, end, verb); refused != nil {
+	fixed, refused := p.condition(plan, conjuncts)
+	if refused != nil {
 		return refused
 	}
-	if refused := p.versionFits(plan, verb); refused != nil {
+	for _, k := range plan.key {
+		if k.conjunct.empty() {
+			return refuse(t, "%s of several rows of %s cannot be guarded yet; name one row by its whole key (%s)", verb, t.Name, t.keyNames())
+		}
+	}
+	if refused := p.afterWhere(plan, end); refused != nil {
+		return refused
+	}
+	if refused := p.versionFits(plan); refused != nil {
 		return refused
 	}
 	if !p.env.UTF8 && !t.ascii() {
-		return refuse(t, "the guard of %s has names beyond ASCII, which this session's character set may not have", t.Name)
+		return refuse(t, "the guard of %s has names beyond ASCII, which this session's character set may not have; SET NAMES utf8mb4", t.Name)
 	}
-	if refused := p.crossCheck(plan, conjuncts); refused != nil {
+	if refused := p.crossCheck(plan, fixed); refused != nil {
 		return refused
 	}
 	plan.Why = "one row by its whole key"
 	return plan
 }
 
-// ownVersion takes a conjunct that compares the version or its term with a constant.
-func (p *planner) ownVersion(plan *Plan, ref columnRef, o Operand, c part) bool {
-	v := plan.Table.Version
-	if v == nil || plan.Table.Settings.OwnVersion == policy.OwnVersionPass {
-		return false
+// condition sorts the conjuncts of WHERE into the key, the row's version and
+// the rest, and gives for each one the column that it fixes, or "".
+func (p *planner) condition(plan *Plan, conjuncts []part) (fixed []string, refused *Plan) {
+	t := plan.Table
+	plan.key = make([]keyPart, len(t.Key))
+	fixed = make([]string, len(conjuncts))
+	for i, c := range conjuncts {
+		ref, o, ok := p.equality(c, plan.params)
+		if ok && p.names(plan, ref) {
+			if k := t.keyIndex(ref.column); k >= 0 && plan.key[k].conjunct.empty() {
+				plan.key[k] = keyPart{c, o}
+				fixed[i] = ref.column
+				continue
+			}
+			if p.ownVersion(plan, ref, o) {
+				fixed[i] = ref.column
+				if t.Settings.OwnVersion == policy.OwnVersionConflict {
+					plan.ownParts = append(plan.ownParts, c)
+					continue
+				}
+			}
+		}
+		if bad := p.undecided(c); bad != "" {
+			return nil, refuse(t, "%s in the condition of this %s on %s: what it picks cannot be proved", bad, plan.Verb, t.Name)
+		}
+		plan.rest = append(plan.rest, c)
 	}
+	return fixed, nil
+}
+
+// ownVersion takes a conjunct that compares the version or its term with a constant.
+func (p *planner) ownVersion(plan *Plan, ref columnRef, o Operand) bool {
+	v := plan.Table.Version
 	switch {
+	case v == nil:
+		return false
 	case sameName(ref.column, v.Column.Name) && plan.own == nil:
 		plan.own = &o
 	case v.Term != nil && sameName(ref.column, v.Term.Name) && plan.ownTerm == nil:
@@ -77,9 +91,15 @@ func (p *planner) ownVersion(plan *Plan, ref columnRef, o Operand, c part) bool 
 	default:
 		return false
 	}
-	plan.ownParts = append(plan.ownParts, c)
 	return true
 }
+
+// unsteady are functions whose answer differs from one asking to the next, or
+// that do more than answer.
+var unsteady = []string{"RAND", "RANDOM_BYTES", "UUID", "UUID_SHORT", "UUID_V4", "UUID_V7", "SYS_GUID", "SLEEP", "BENCHMARK",
+	"GET_LOCK", "RELEASE_LOCK", "RELEASE_ALL_LOCKS", "IS_FREE_LOCK", "IS_USED_LOCK", "NEXTVAL", "LASTVAL", "SETVAL",
+	"LAST_INSERT_ID", "ROW_COUNT", "FOUND_ROWS", "MASTER_POS_WAIT", "MASTER_GTID_WAIT", "SOURCE_POS_WAIT",
+	"WAIT_FOR_EXECUTED_GTID_SET", "SYSDATE", "LOAD_FILE"}
 
 // undecided names what in c may give another answer when it is asked again.
 func (p *planner) undecided(c part) string {
@@ -89,13 +109,33 @@ func (p *planner) undecided(c part) string {
 			return "an assignment"
 		case p.word(i, "SELECT"), p.word(i, "VALUES") && p.op(i+1, "("), p.word(i, "TABLE"):
 			return "a sub-select"
-		case p.oneOf(i, "RAND", "UUID", "UUID_SHORT", "SLEEP", "BENCHMARK", "GET_LOCK", "RELEASE_LOCK", "RELEASE_ALL_LOCKS", "NEXTVAL", "SETVAL", "LAST_INSERT_ID", "MASTER_POS_WAIT", "ROW_COUNT", "FOUND_ROWS") && p.op(i+1, "("):
+		case p.word(i, "NEXT") && p.word(i+1, "VALUE"), p.word(i, "PREVIOUS") && p.word(i+1, "VALUE"):
+			return "the value of a sequence"
+		case !p.isName(i) || !p.op(i+1, "("):
+		case p.oneOf(i, unsteady...):
 			return strings.ToUpper(string(p.Bytes(i))) + "()"
-		case p.word(i, "NEXT") && p.word(i+1, "VALUE"):
-			return "NEXT VALUE"
+		case p.stored(c, i):
+			return "a stored function"
 		}
 	}
 	return ""
+}
+
+// stored reports whether the name that ends at token i is a stored function of
+// the backend.
+func (p *planner) stored(in part, i int) bool {
+	names, _ := p.dotted(in.from, i)
+	n := schema.Name{Schema: p.env.DB}
+	switch len(names) {
+	case 0:
+		return false
+	case 1:
+		n.Name = names[0]
+	default:
+		// A function of a schema, or of a package: neither is the server's own.
+		return true
+	}
+	return p.rules.Catalog.Function(n) != nil
 }
 
 // needsWrap reports whether something in the condition binds weaker than AND.
@@ -108,34 +148,34 @@ func (p *planner) needsWrap(w part) bool {
 	return weak
 }
 
-// afterWhere reads ORDER BY and LIMIT, which change nothing for one row.
-func (p *planner) afterWhere(plan *Plan, end int, verb string) *Plan {
+// afterWhere reads ORDER BY and LIMIT, which change nothing for one row. The
+// number of LIMIT is looked at when the plan is bound.
+func (p *planner) afterWhere(plan *Plan, end int) *Plan {
 	t := plan.Table
 	rest := part{end, p.stmt.to}
 	if p.find(rest, "RETURNING") < rest.to {
-		return refuse(t, "%s … RETURNING on %s cannot be guarded yet", verb, t.Name)
+		return refuse(t, "%s … RETURNING on %s cannot be guarded yet", plan.Verb, t.Name)
 	}
 	limit := p.find(rest, "LIMIT")
 	if limit == rest.to {
 		return nil
 	}
-	if limit != rest.to-2 || p.Tokens[limit+1].Kind != sqltext.Number || strings.Trim(string(p.Bytes(limit+1)), "0") == "" {
-		return refuse(t, "this LIMIT on a write of %s cannot be guarded; LIMIT 1 can", t.Name)
+	o, ok := p.operand(part{limit + 1, rest.to}, plan.params)
+	if !ok {
+		return refuse(t, "this LIMIT of %s on %s cannot be guarded; LIMIT 1 can", plan.Verb, t.Name)
 	}
+	plan.limit = &o
 	return nil
 }
 
 // versionFits refuses what the kind of version cannot serve.
-func (p *planner) versionFits(plan *Plan, verb string) *Plan {
+func (p *planner) versionFits(plan *Plan) *Plan {
 	t, v := plan.Table, plan.Table.Version
-	if v == nil {
-		return nil
-	}
-	if v.External == policy.ExternalNone || plan.Verb != Update {
+	if v == nil || v.External == policy.ExternalNone || plan.Verb != Update {
 		return nil
 	}
 	if plan.assigned.kind != constant {
-		return refuse(t, "%s on %s must set %s to the new version, a whole number (external version)", verb, t.Name, v.Column.Name)
+		return refuse(t, "UPDATE on %s must set %s to the new version, a whole number (external version)", t.Name, v.Column.Name)
 	}
 	return nil
 }
@@ -160,29 +200,19 @@ func (t *Table) keyNames() string {
 
 // ascii reports whether every name that a guard adds is plain ASCII.
 func (t *Table) ascii() bool {
-	names := []string{}
 	for _, k := range t.Key {
-		names = append(names, k.Name)
-	}
-	if v := t.Version; v != nil {
-		names = append(names, v.Column.Name)
-		if v.Term != nil {
-			names = append(names, v.Term.Name)
+		if !ascii(k.Name) {
+			return false
 		}
 	}
-	for _, n := range names {
-		for i := 0; i < len(n); i++ {
-			if n[i] >= 0x80 {
-				return false
-			}
-		}
-	}
-	return true
+	v := t.Version
+	return v == nil || ascii(v.Column.Name) && (v.Term == nil || ascii(v.Term.Name))
 }
 
 // keyFits reports whether column = value picks at most one row: a comparison
 // that the server makes in floating point, or of a string with a number, may
-// pick several.
+// pick several. Without a service account the column's type is not known, and a
+// number that is compared with a column of strings is not found out.
 func keyFits(c Column, v Value) bool {
 	switch v.Kind {
 	case Null:
@@ -197,7 +227,7 @@ func keyFits(c Column, v Value) bool {
 		_, whole := v.integer()
 		return whole || v.Kind == Decimal
 	case schema.Bit:
-		return v.Kind == Integer || v.Kind == Opaque
+		return v.Kind == Integer || v.Kind == Opaque && v.Text == ""
 	case schema.Decimal:
 		if v.Kind == Text {
 			_, whole := v.integer()
@@ -208,6 +238,8 @@ func keyFits(c Column, v Value) bool {
 		return v.Kind == Text || v.Kind == Opaque && v.Text == ""
 	case schema.Temporal, schema.Date, schema.Time:
 		return v.Kind == Text || v.Kind == Opaque
+	case schema.Other:
+		return v.Kind == Text // uuid, inet4, inet6: the server turns the text into one
 	}
 	return false
 }

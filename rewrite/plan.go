@@ -48,6 +48,9 @@ const (
 	Delete
 )
 
+// String gives the verb as the statement has it.
+func (v Verb) String() string { return [...]string{"statement", "UPDATE", "DELETE"}[v] }
+
 // Env is what of a session decides how a statement is read. It is comparable:
 // plans are kept by it.
 type Env struct {
@@ -82,9 +85,12 @@ type Plan struct {
 	rest      []part     // conjuncts that are neither key nor the row's version
 	own       *Operand   // version = operand in WHERE
 	ownTerm   *Operand   // term = operand in WHERE
-	ownParts  []part     // the conjuncts of own and ownTerm
+	ownParts  []part     // the conjuncts of own and ownTerm, where they are guards
 	assigned  assignment // what the statement itself does to the version column
-	relative  bool       // every assignment is n = n ± constant
+	setTerm   *Operand   // term = constant in SET
+	relative  bool       // every assignment is n = n ± operand
+	steps     []Operand  // these operands
+	limit     *Operand   // LIMIT
 }
 
 // keyPart is the conjunct that fixes a key column.
@@ -122,13 +128,26 @@ func refuse(t *Table, format string, args ...any) *Plan {
 // pass is a plan for a statement that goes as it came.
 func pass(why string) *Plan { return &Plan{Verdict: Pass, Why: why} }
 
-// Plan decides what becomes of the statement stmt of t.
+// Plan decides what becomes of the statement stmt of t. Nothing but semicolons
+// may stand before stmt in a text that its plan is bound to.
 func (r *Rules) Plan(t *sqltext.Text, stmt sqltext.Span, env Env) *Plan {
 	if env.AccountMode && env.Mode == policy.ModeOff {
 		return pass("the account's mode is off")
 	}
-	rd := &reader{Text: t, stmt: part{int(stmt.Start), int(stmt.End)}}
+	one := *t
+	one.Tokens = t.Tokens[stmt.Start:stmt.End]
+	rd := &reader{Text: &one, stmt: part{0, len(one.Tokens)}}
 	return (&planner{reader: rd, rules: r, env: env}).plan()
+}
+
+// tokens gives the tokens of t from the start of its statement on, to which the
+// parts of a plan refer: semicolons may stand before it.
+func tokens(t *sqltext.Text) []sqltext.Token {
+	i := 0
+	for t.IsOp(i, ";") {
+		i++
+	}
+	return t.Tokens[i:]
 }
 
 // planner makes one plan.
@@ -172,21 +191,25 @@ func (p *planner) active(t *Table) *Table {
 // mentioned gives a guarded table that p names in any way, or that it reaches by a view.
 func (p *planner) mentioned(in part) *Table {
 	for i := in.from; i < in.to; i++ {
-		if k := p.Tokens[i].Kind; k != sqltext.Word && k != sqltext.Quoted {
+		if !p.isName(i) {
 			continue
 		}
-		name, ok := p.Name(i)
-		if !ok {
+		names, _ := p.dotted(in.from, i)
+		if len(names) == 0 {
 			continue
 		}
-		n := schema.Name{Name: name}
-		if i-2 >= in.from && p.op(i-1, ".") {
-			if s, ok := p.Name(i - 2); ok {
-				n.Schema = s
+		n := schema.Name{Name: names[len(names)-1]}
+		if len(names) == 1 || p.Tokens[i-2].End != p.Tokens[i-1].Start {
+			// MariaDB takes the dot of "UPDATE .t" for part of the table's name.
+			if t, _ := p.guarded(n); t != nil {
+				return t
 			}
 		}
-		if t, _ := p.guarded(n); t != nil {
-			return t
+		if len(names) > 1 {
+			n.Schema = names[len(names)-2]
+			if t, _ := p.guarded(n); t != nil {
+				return t
+			}
 		}
 	}
 	return nil

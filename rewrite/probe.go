@@ -30,7 +30,7 @@ const (
 // Probe builds the probe of an execution. For a prepared statement the probe is
 // one too, with the client's parameters in their own types.
 func (p *Plan) Probe(t *sqltext.Text, b *Binding, prepared bool, lock Lock) Probe {
-	w := writer{Plan: p, t: t, b: b}
+	w := writer{Plan: p, sql: t.SQL, toks: tokens(t), b: b}
 	w.lit("SELECT ")
 	for _, c := range p.Table.Key {
 		w.shown(c)
@@ -127,7 +127,7 @@ func (p *Plan) Needed(b *Binding) bool {
 		return true
 	case v == nil:
 		return false
-	case b.Source != NoExpectation:
+	case p.expects(b):
 		return true
 	}
 	return p.Verb == Update && (v.External != policy.ExternalNone || v.Max > 0 && v.Bump == policy.BumpIncrement)
@@ -136,5 +136,12 @@ func (p *Plan) Needed(b *Binding) bool {
 // Certain reports whether a write that met no row is an error for sure: its own
 // condition names nothing but the key and the version.
 func (p *Plan) Certain(b *Binding) bool {
-	return len(p.rest) == 0 && (b.Source != NoExpectation || p.Table.Settings.Missing == policy.MissingConflict)
+	return len(p.rest) == 0 && (p.expects(b) || p.Table.Settings.Missing == policy.MissingConflict)
+}
+
+// expects reports whether the row's version, or its absence, is a conflict: with
+// own_version: pass what the client's own WHERE says is its own affair.
+func (p *Plan) expects(b *Binding) bool {
+	return b.Source != NoExpectation &&
+		(b.Source != FromWhere || p.Table.Settings.OwnVersion != policy.OwnVersionPass)
 }

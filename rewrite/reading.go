@@ -2,12 +2,14 @@ package rewrite
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"ifmatch/sqltext"
 )
 
-// part is a range [From, To) of token indices. Plans speak of tokens, never of
-// bytes, so that one plan serves every statement of the same shape.
+// part is a range [from, to) of token indices, counted from the start of the
+// statement. Plans speak of tokens, never of bytes, so that one plan serves
+// every statement of the same shape.
 type part struct{ from, to int }
 
 func (p part) empty() bool { return p.from >= p.to }
@@ -20,7 +22,7 @@ type reader struct {
 
 // op reports whether token i is the operator or punctuation mark s.
 func (r *reader) op(i int, s string) bool {
-	return i < r.stmt.to && r.Tokens[i].Kind == sqltext.Op && string(r.Bytes(i)) == s
+	return i < r.stmt.to && r.IsOp(i, s)
 }
 
 // word reports whether token i of the statement is the keyword.
@@ -299,5 +301,41 @@ func (r *reader) has(p part, keywords ...string) bool {
 	return false
 }
 
+// isName reports whether token i is an identifier or a keyword.
+func (r *reader) isName(i int) bool {
+	return i >= 0 && i < r.stmt.to && (r.Tokens[i].Kind == sqltext.Word || r.Tokens[i].Kind == sqltext.Quoted)
+}
+
+// dotted gives the parts of the dotted name that ends at token i, at most the
+// last three, and the index at which it begins. from bounds it.
+func (r *reader) dotted(from, i int) (names []string, start int) {
+	start = i
+	for {
+		name, ok := r.Name(start)
+		if !ok {
+			return names, start
+		}
+		names = append([]string{name}, names...)
+		if len(names) == 3 || start-2 < from || !r.op(start-1, ".") || !r.isName(start-2) {
+			return names, start
+		}
+		start -= 2
+	}
+}
+
 // sameName compares identifiers whose case does not matter, such as columns.
-func sameName(a, b string) bool { return strings.EqualFold(a, b) }
+func sameName(a, b string) bool { return strings.EqualFold(a, b) || lower(a) == lower(b) }
+
+// lower folds a name as the servers do: MySQL takes the capital I with a dot
+// for an i, which Go does not.
+func lower(s string) string { return strings.ToLower(strings.ReplaceAll(s, "İ", "i")) }
+
+// ascii reports whether b has no byte beyond ASCII.
+func ascii[T string | []byte](b T) bool {
+	for i := 0; i < len(b); i++ {
+		if b[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}

@@ -14,8 +14,10 @@ type ArgKind uint8
 const (
 	// ArgClient is a parameter of the client's.
 	ArgClient ArgKind = iota
-	// ArgOpen is 1 where no guard on the version is added, else 0.
+	// ArgOpen is 0 where a hint gives the expectation, else 1.
 	ArgOpen
+	// ArgSaved is 0 where the version in SET is the expectation, else 1.
+	ArgSaved
 	// ArgVersion is the expected version.
 	ArgVersion
 	// ArgTerm is the expected term.
@@ -34,22 +36,24 @@ type Arg struct {
 func (b *Binding) Value(a Arg) Value {
 	switch a.Kind {
 	case ArgOpen:
-		return flag(b.open)
+		return switched(b.Source != FromHint)
+	case ArgSaved:
+		return switched(b.Source != FromSet)
 	case ArgKeep:
-		return flag(b.keep)
+		return switched(b.keep)
 	case ArgVersion:
-		if !b.open {
+		if b.Source == FromHint {
 			return b.Expected.Version
 		}
 	case ArgTerm:
-		if !b.open && b.Expected.Term.Kind != NoValue {
+		if b.Source == FromHint {
 			return b.Expected.Term
 		}
 	}
 	return Value{Kind: Null}
 }
 
-func flag(on bool) Value {
+func switched(on bool) Value {
 	if on {
 		return UintValue(1)
 	}
@@ -61,7 +65,8 @@ func flag(on bool) Value {
 // prepared, in which switches stand for what the Binding decides later.
 type writer struct {
 	*Plan
-	t    *sqltext.Text
+	sql  []byte
+	toks []sqltext.Token // of the statement
 	b    *Binding
 	buf  []byte
 	args []Arg
@@ -70,7 +75,7 @@ type writer struct {
 // AppendText appends the guarded statement for one execution to dst. t is the
 // text that was bound.
 func (p *Plan) AppendText(dst []byte, t *sqltext.Text, b *Binding) []byte {
-	w := writer{Plan: p, t: t, b: b, buf: dst}
+	w := writer{Plan: p, sql: t.SQL, toks: tokens(t), b: b, buf: dst}
 	w.statement()
 	return w.buf
 }
@@ -78,7 +83,7 @@ func (p *Plan) AppendText(dst []byte, t *sqltext.Text, b *Binding) []byte {
 // Prepared gives the guarded statement as it is prepared at the backend, and
 // what each of its parameters is.
 func (p *Plan) Prepared(t *sqltext.Text) (sql []byte, args []Arg) {
-	w := writer{Plan: p, t: t}
+	w := writer{Plan: p, sql: t.SQL, toks: tokens(t)}
 	w.statement()
 	return w.buf, w.args
 }
@@ -86,14 +91,14 @@ func (p *Plan) Prepared(t *sqltext.Text) (sql []byte, args []Arg) {
 func (w *writer) prepared() bool { return w.b == nil }
 
 // bytes copies the client's bytes [from, to) of its text.
-func (w *writer) bytes(from, to int32) { w.buf = append(w.buf, w.t.SQL[from:to]...) }
+func (w *writer) bytes(from, to int32) { w.buf = append(w.buf, w.sql[from:to]...) }
 
 // tokens copies the client's bytes of a part, and counts its parameters.
 func (w *writer) tokens(p part) {
 	if p.empty() {
 		return
 	}
-	w.bytes(w.t.Tokens[p.from].Start, w.t.Tokens[p.to-1].End)
+	w.bytes(w.toks[p.from].Start, w.toks[p.to-1].End)
 	w.count(p)
 }
 
@@ -124,7 +129,7 @@ func (w *writer) statement() {
 	at := int32(0) // of the client's text, copied so far
 	tok := 0       // tokens counted so far
 	upTo := func(to int) {
-		end := w.t.Tokens[to-1].End
+		end := w.toks[to-1].End
 		w.bytes(at, end)
 		w.count(part{tok, to})
 		at, tok = end, to
@@ -135,15 +140,15 @@ func (w *writer) statement() {
 			w.bump()
 		} else if w.replaces() {
 			upTo(a.value.from)
-			w.bytes(at, w.t.Tokens[a.value.from].Start)
+			w.bytes(at, w.toks[a.value.from].Start)
 			w.value()
-			at, tok = w.t.Tokens[a.value.to-1].End, a.value.to
+			at, tok = w.toks[a.value.to-1].End, a.value.to
 		}
 	}
 	if w.wrap {
 		upTo(w.where.from)
-		w.bytes(at, w.t.Tokens[w.where.from].Start)
-		at = w.t.Tokens[w.where.from].Start
+		w.bytes(at, w.toks[w.where.from].Start)
+		at = w.toks[w.where.from].Start
 		w.lit("(")
 	}
 	upTo(w.where.to)
@@ -151,8 +156,8 @@ func (w *writer) statement() {
 		w.lit(")")
 	}
 	w.guard()
-	w.bytes(at, int32(len(w.t.SQL)))
-	w.count(part{tok, len(w.t.Tokens)})
+	w.bytes(at, int32(len(w.sql)))
+	w.count(part{tok, len(w.toks)})
 }
 
 // bump appends the assignment that raises the version.
@@ -255,39 +260,65 @@ func (w *writer) guard() {
 
 // expectation appends the comparison of the token with what is expected.
 func (w *writer) expectation(v *Version) {
-	columns := []*Column{&v.Column, v.Term}
-	kinds := []ArgKind{ArgVersion, ArgTerm}
-	for i, c := range columns {
-		if c == nil {
-			continue
-		}
-		if w.prepared() {
+	w.expect(v.Column.Name, ArgVersion, w.saved())
+	if v.Term != nil {
+		w.expect(v.Term.Name, ArgTerm, w.setTerm)
+	}
+}
+
+// saved gives the version in SET where it may be the expectation.
+func (w *writer) saved() *Operand {
+	if w.assigned.kind != constant {
+		return nil
+	}
+	return &w.assigned.operand
+}
+
+// expect appends the comparison of one column with what the hint gives, or
+// with what SET gives: the client's own bytes there, whatever they mean.
+func (w *writer) expect(column string, kind ArgKind, set *Operand) {
+	if w.prepared() {
+		w.lit(" AND (")
+		w.mark(ArgOpen)
+		w.lit(" OR ")
+		w.column(column)
+		w.lit(" <=> ")
+		w.mark(kind)
+		w.lit(")")
+		if w.saved() != nil && set != nil && w.Table.Version.External == policy.ExternalNone {
 			w.lit(" AND (")
-			w.mark(ArgOpen)
+			w.mark(ArgSaved)
 			w.lit(" OR ")
-			w.column(c.Name)
+			w.column(column)
 			w.lit(" <=> ")
-			w.mark(kinds[i])
+			w.tokens(set.part)
 			w.lit(")")
-			continue
 		}
-		value := w.b.Value(Arg{Kind: kinds[i]})
-		if w.b.open || i == 1 && w.b.Expected.Term.Kind == NoValue {
-			continue
-		}
+		return
+	}
+	switch {
+	case w.b.Source == FromHint:
 		w.lit(" AND ")
-		w.column(c.Name)
-		if value.Kind == Null {
+		w.column(column)
+		if value := w.b.Value(Arg{Kind: kind}); value.Kind != Null {
+			w.lit(" = ")
+			w.buf = value.appendLiteral(w.buf)
+			return
+		}
+		w.lit(" IS NULL")
+	case w.b.Source == FromSet && set != nil:
+		w.lit(" AND ")
+		w.column(column)
+		given := w.b.Expected.Version
+		if kind == ArgTerm {
+			given = w.b.Expected.Term
+		}
+		if given.Kind == Null {
 			w.lit(" IS NULL")
-			continue
+			return
 		}
 		w.lit(" = ")
-		if i == 0 && w.b.Source == FromSet {
-			// The client's own bytes: whatever they mean, they meant it.
-			w.tokens(w.assigned.operand.part)
-			continue
-		}
-		w.buf = value.appendLiteral(w.buf)
+		w.tokens(set.part)
 	}
 }
 

@@ -7,6 +7,7 @@ package rewrite
 import (
 	"strings"
 	"sync/atomic"
+	"unicode/utf8"
 
 	"ifmatch/policy"
 	"ifmatch/schema"
@@ -25,7 +26,8 @@ type Rules struct {
 	tables   map[schema.Name]*Table
 	views    map[schema.Name]schema.Name // view → guarded table that it reaches
 	routines map[schema.Name]schema.Name // routine → guarded table that it may write
-	words    map[string]bool             // last names of all of these, in lower case
+	words    map[string]bool             // what Mentions looks for, in lower case; true where MentionsRaw does, too
+	wide     bool                        // one of the names is not plain ASCII
 	schemas  map[string]bool             // schemas that hold a guarded table, folded
 	foldCase bool
 }
@@ -79,20 +81,31 @@ func Compile(p *policy.Policy, c *schema.Catalog) *Rules {
 		t := compileTable(pt, name, c.Table(name))
 		r.tables[r.fold(name)] = t
 		r.schemas[r.fold(name).Schema] = true
-		r.words[strings.ToLower(name.Name)] = true
+		r.word(name.Name)
 		names = append(names, name)
 	}
 	r.views = map[schema.Name]schema.Name{}
 	for view, base := range c.ViewsOf(names) {
 		r.views[r.fold(view)] = base
-		r.words[strings.ToLower(view.Name)] = true
+		r.word(view.Name)
 	}
 	r.routines = map[schema.Name]schema.Name{}
 	for routine, base := range c.RoutinesOf(names) {
 		r.routines[foldRoutine(routine)] = base
-		r.words[strings.ToLower(routine.Name)] = true
+		r.word(routine.Name)
+	}
+	if len(names) > 0 {
+		// A text that is made at run time may name any table, and what drops a
+		// database names none.
+		r.words["prepare"], r.words["execute"], r.words["drop"] = true, true, false
 	}
 	return r
+}
+
+// word makes statements that have the name in them looked at.
+func (r *Rules) word(name string) {
+	r.words[lower(name)] = true
+	r.wide = r.wide || !ascii(name)
 }
 
 func compileTable(pt *policy.Table, name schema.Name, st *schema.Table) *Table {
@@ -151,14 +164,14 @@ func (t *Table) column(name string) Column {
 // fold gives the form of a table's name in which the server compares it.
 func (r *Rules) fold(n schema.Name) schema.Name {
 	if r.foldCase {
-		return schema.Name{Schema: strings.ToLower(n.Schema), Name: strings.ToLower(n.Name)}
+		return foldRoutine(n)
 	}
 	return n
 }
 
 // foldRoutine is fold for routines: their names have no case, their schema's has.
 func foldRoutine(n schema.Name) schema.Name {
-	return schema.Name{Schema: strings.ToLower(n.Schema), Name: strings.ToLower(n.Name)}
+	return schema.Name{Schema: lower(n.Schema), Name: lower(n.Name)}
 }
 
 // Table gives the guarded table of that name, or nil. db stands in for a missing schema.
@@ -201,40 +214,39 @@ func (t *Table) VersionText() string {
 }
 
 // Mentions reports whether a token of stmt could name something that the
-// policy guards or that reaches it. A statement of which this is false touches
-// no guarded table by name. It does not allocate.
+// policy guards or that reaches it, or run a text that could. A statement of
+// which this is false touches no guarded table by name. It does not allocate.
 func (r *Rules) Mentions(t *sqltext.Text, stmt sqltext.Span) bool {
 	var low [64]byte
 	for i := int(stmt.Start); i < int(stmt.End); i++ {
+		b := t.Bytes(i)
 		switch t.Tokens[i].Kind {
-		case sqltext.Word, sqltext.Quoted:
+		case sqltext.Word:
+		case sqltext.Quoted:
+			b = b[1 : len(b)-1]
 		default:
 			continue
 		}
-		b := t.Bytes(i)
-		if t.Tokens[i].Kind == sqltext.Quoted {
-			b = b[1 : len(b)-1]
+		plain := len(b) <= len(low)
+		for j := 0; plain && j < len(b); j++ {
+			c := b[j]
+			if c >= 'A' && c <= 'Z' {
+				c += 'a' - 'A'
+			}
+			low[j] = c
+			plain = c < utf8.RuneSelf && c != '`' && c != '"'
 		}
-		if len(b) > len(low) {
-			if name, ok := t.Name(i); !ok || r.words[strings.ToLower(name)] {
+		if plain {
+			if _, found := r.words[string(low[:len(b)])]; found {
 				return true
 			}
 			continue
 		}
-		n, ascii := 0, true
-		for _, c := range b {
-			if c >= 'A' && c <= 'Z' {
-				c += 'a' - 'A'
-			}
-			ascii = ascii && c < 0x80 && c != '`'
-			low[n] = c
-			n++
+		name, ok := t.Name(i)
+		if !ok || r.wide && !ascii(b) && !t.UTF8() {
+			return true
 		}
-		if ascii {
-			if r.words[string(low[:n])] {
-				return true
-			}
-		} else if name, ok := t.Name(i); !ok || r.words[strings.ToLower(name)] {
+		if _, found := r.words[lower(name)]; found {
 			return true
 		}
 	}
@@ -244,11 +256,11 @@ func (r *Rules) Mentions(t *sqltext.Text, stmt sqltext.Span) bool {
 // MentionsRaw is Mentions for a text that the lexer cannot read: it reports
 // whether the bytes of one of the names occur in it at all, in any case.
 func (r *Rules) MentionsRaw(sql []byte) bool {
-	low := strings.ToLower(string(sql))
-	for w := range r.words {
-		if strings.Contains(low, w) {
+	low := lower(string(sql))
+	for w, raw := range r.words {
+		if raw && strings.Contains(low, w) {
 			return true
 		}
 	}
-	return false
+	return r.wide && !ascii(sql)
 }

@@ -3,18 +3,15 @@ package rewrite
 import (
 	"strings"
 
-	"ifmatch/policy"
 	"ifmatch/schema"
 	"ifmatch/sqltext"
 )
 
 // planUpdate reads UPDATE [LOW_PRIORITY] [IGNORE] table [AS alias] SET … WHERE …
-func (p *planner) planUpdate() *Plan {
-	if refused := p.calls(p.stmt); refused != nil {
-		return refused
-	}
-	i := p.stmt.from + 1
-	for p.oneOf(i, "LOW_PRIORITY", "IGNORE") {
+// The verb is token i.
+func (p *planner) planUpdate(i int) *Plan {
+	verb := i
+	for i++; p.oneOf(i, "LOW_PRIORITY", "IGNORE"); {
 		i++
 	}
 	set := p.find(part{i, p.stmt.to}, "SET")
@@ -29,8 +26,8 @@ func (p *planner) planUpdate() *Plan {
 	if t == nil {
 		return pass("it writes no guarded table")
 	}
-	if view {
-		return refuse(t, "a write through a view on %s cannot be guarded yet; write the table itself", t.Name)
+	if refused := p.indirect(t, view, verb); refused != nil {
+		return refused
 	}
 	plan := &Plan{Verdict: Guard, Strategy: Predicate, Verb: Update, Table: t, target: refs}
 	if refused := p.alias(plan, i, next, set); refused != nil {
@@ -46,23 +43,21 @@ func (p *planner) planUpdate() *Plan {
 }
 
 // planDelete reads DELETE [LOW_PRIORITY] [QUICK] [IGNORE] FROM table [AS alias] WHERE …
-func (p *planner) planDelete() *Plan {
-	if refused := p.calls(p.stmt); refused != nil {
-		return refused
-	}
-	i := p.stmt.from + 1
-	for p.oneOf(i, "LOW_PRIORITY", "QUICK", "IGNORE", "HISTORY") {
+// The verb is token i.
+func (p *planner) planDelete(i int) *Plan {
+	verb := i
+	for i++; p.oneOf(i, "LOW_PRIORITY", "QUICK", "IGNORE", "HISTORY"); {
 		i++
 	}
 	if !p.word(i, "FROM") {
-		return p.planJoinedDelete()
+		return p.planJoinedDelete(verb)
 	}
 	i++
 	where := p.find(part{i, p.stmt.to}, "WHERE")
 	end := p.tail(part{i, p.stmt.to})
 	refs := part{i, min(where, end)}
 	if p.has(refs, "USING", "JOIN") || len(p.list(refs)) != 1 {
-		return p.planJoinedDelete()
+		return p.planJoinedDelete(verb)
 	}
 	t, view, next, ok := p.tableName(i)
 	if !ok {
@@ -71,14 +66,25 @@ func (p *planner) planDelete() *Plan {
 	if t == nil {
 		return pass("it writes no guarded table")
 	}
-	if view {
-		return refuse(t, "a write through a view on %s cannot be guarded yet; write the table itself", t.Name)
+	if refused := p.indirect(t, view, verb); refused != nil {
+		return refused
 	}
 	plan := &Plan{Verdict: Guard, Strategy: Predicate, Verb: Delete, Table: t, target: refs}
 	if refused := p.alias(plan, i, next, refs.to); refused != nil {
 		return refused
 	}
 	return p.oneRow(plan, where, end)
+}
+
+// indirect refuses a write through a view, or behind WITH.
+func (p *planner) indirect(t *Table, view bool, verb int) *Plan {
+	switch {
+	case view:
+		return refuse(t, "a write through a view on %s cannot be guarded yet; write the table itself", t.Name)
+	case verb != p.stmt.from:
+		return refuse(t, "%s behind WITH on %s cannot be guarded yet; write it without", strings.ToUpper(string(p.Bytes(verb))), t.Name)
+	}
+	return nil
 }
 
 // or gives the first plan that is there.
@@ -112,12 +118,11 @@ func (p *planner) alias(plan *Plan, name, next, to int) *Plan {
 	if i < to {
 		k := p.Tokens[i].Kind
 		if i != to-1 || k != sqltext.Word && k != sqltext.Quoted {
-			return refuse(plan.Table, "%s with %s behind the table's name cannot be guarded",
-				strings.ToUpper(string(p.Bytes(p.stmt.from))), strings.ToUpper(string(p.Bytes(next))))
+			return refuse(plan.Table, "%s with %s behind the name of %s cannot be guarded", plan.Verb, strings.ToUpper(string(p.Bytes(next))), plan.Table.Name)
 		}
 		plan.qualifier = string(p.Bytes(i))
-		if k == sqltext.Word {
-			plan.qualifier = string(quoteName(nil, plan.qualifier))
+		if k == sqltext.Word && ascii(plan.qualifier) {
+			plan.qualifier = string(quoteName(nil, plan.qualifier)) // it may be a keyword
 		}
 		return nil
 	}
@@ -146,7 +151,7 @@ func (p *planner) names(plan *Plan, ref columnRef) bool {
 
 func (p *planner) sameTable(a, b string) bool {
 	if p.rules.foldCase {
-		return strings.EqualFold(a, b)
+		return sameName(a, b)
 	}
 	return a == b
 }
@@ -156,46 +161,57 @@ func (p *planner) sameTable(a, b string) bool {
 func (p *planner) assignments(plan *Plan) *Plan {
 	t := plan.Table
 	plan.params = p.parameters()
+	list := p.list(plan.set)
+	if plan.set.empty() || list == nil {
+		return refuse(t, "this UPDATE on %s cannot be read", t.Name)
+	}
 	ignored := len(t.Ignore) > 0
 	plan.relative = true
-	for _, a := range p.list(plan.set) {
+	for _, a := range list {
 		ref, next, ok := p.column(a.from)
-		if !ok || next >= a.to || !p.op(next, "=") && !p.op(next, ":=") || !p.names(plan, ref) {
+		if !ok || next+1 >= a.to || !p.op(next, "=") && !p.op(next, ":=") || !p.names(plan, ref) {
 			return refuse(t, "an assignment of this UPDATE on %s cannot be read", t.Name)
 		}
-		value := part{next + 1, a.to}
-		if value.empty() {
-			return refuse(t, "an assignment of this UPDATE on %s cannot be read", t.Name)
+		if !p.env.UTF8 && !ascii(ref.column) {
+			return refuse(t, "this UPDATE on %s sets a column whose name is beyond ASCII, which cannot be told from others in this session's character set; SET NAMES utf8mb4", t.Name)
 		}
-		if !contains(t.Ignore, ref.column) {
-			ignored = false
+		ignored = ignored && contains(t.Ignore, ref.column)
+		if refused := p.set(plan, ref, part{next + 1, a.to}); refused != nil {
+			return refused
 		}
-		if t.Version != nil && sameName(ref.column, t.Version.Column.Name) {
-			if plan.assigned.kind != unassigned {
-				return refuse(t, "%s is set twice", ref.column)
-			}
-			plan.assigned = p.assignment(plan, ref, value)
-			continue
-		}
-		if t.Version != nil && t.Version.Term != nil && sameName(ref.column, t.Version.Term.Name) && t.Version.External == policy.ExternalNone {
-			plan.relative = false
-			continue
-		}
-		for _, k := range t.Key {
-			if sameName(k.Name, ref.column) {
-				plan.relative = false
-			}
-		}
-		if plan.relative && !p.relativeTo(plan, ref, value) {
-			plan.relative = false
-		}
-	}
-	if plan.set.empty() || p.list(plan.set) == nil {
-		return refuse(t, "this UPDATE on %s cannot be read", t.Name)
 	}
 	if ignored {
 		plan.Verdict, plan.Strategy = Pass, NoStrategy
 		plan.Why = "it sets ignored columns alone"
+	}
+	return nil
+}
+
+// set reads one assignment.
+func (p *planner) set(plan *Plan, ref columnRef, value part) *Plan {
+	t, v := plan.Table, plan.Table.Version
+	switch {
+	case v != nil && sameName(ref.column, v.Column.Name):
+		if plan.assigned.kind != unassigned {
+			return refuse(t, "%s of %s is set twice", v.Column.Name, t.Name)
+		}
+		plan.assigned = p.assignment(plan, ref, value)
+		return nil
+	case v != nil && v.Term != nil && sameName(ref.column, v.Term.Name):
+		if o, ok := p.operand(p.unwrap(value), plan.params); ok {
+			if plan.setTerm != nil {
+				return refuse(t, "%s of %s is set twice", v.Term.Name, t.Name)
+			}
+			plan.setTerm = &o
+		}
+		plan.relative = false
+	case t.keyIndex(ref.column) >= 0:
+		plan.relative = false
+	}
+	if o, ok := p.relativeTo(plan, ref, value); ok {
+		plan.steps = append(plan.steps, o)
+	} else {
+		plan.relative = false
 	}
 	return nil
 }
@@ -216,16 +232,14 @@ func (p *planner) assignment(plan *Plan, ref columnRef, value part) assignment {
 	return a
 }
 
-// relativeTo reports whether value is column ± operand, of a numeric column.
-func (p *planner) relativeTo(plan *Plan, ref columnRef, value part) bool {
-	if _, sign := p.step(plan, ref, value); sign == 0 {
-		return false
-	}
+// relativeTo reads column ± operand, of a numeric column.
+func (p *planner) relativeTo(plan *Plan, ref columnRef, value part) (Operand, bool) {
+	o, sign := p.step(plan, ref, value)
 	switch plan.Table.column(ref.column).Class {
 	case schema.Integer, schema.Decimal, schema.Float, schema.Unknown:
-		return true
+		return o, sign != 0
 	}
-	return false
+	return o, false
 }
 
 // step reads column + operand, column - operand or operand + column.

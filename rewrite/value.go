@@ -54,13 +54,17 @@ func NumberValue(s string, neg bool) Value {
 	if n, err := strconv.ParseUint(s, 10, 64); err == nil {
 		return Value{Kind: Integer, Neg: neg && n != 0, Abs: n}
 	}
+	// Put together anew, so that s need not outlive the call: for a whole number,
+	// which most are, the caller can make it of bytes without an allocation.
+	sign := ""
 	if neg {
-		s = "-" + s
+		sign = "-"
 	}
+	text := sign + s
 	if strings.ContainsAny(s, "eE") {
-		return Value{Kind: Opaque, Text: s}
+		return Value{Kind: Opaque, Text: text}
 	}
-	return Value{Kind: Decimal, Text: s}
+	return Value{Kind: Decimal, Text: text}
 }
 
 // DecimalValue reads an exact number with or without sign and point.

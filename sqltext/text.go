@@ -1,5 +1,9 @@
 package sqltext
 
+// UTF8 reports whether the text was read as UTF-8: only then are names beyond
+// ASCII the same bytes as elsewhere.
+func (t *Text) UTF8() bool { return t.lx.Charset == UTF8MB4 || t.lx.Charset == UTF8MB3 }
+
 // Bytes returns the bytes of token i as they were written.
 func (t *Text) Bytes(i int) []byte {
 	tok := t.Tokens[i]

@@ -111,7 +111,7 @@ func (t *rawTransport) readable(fd uintptr) bool {
 		rd.fresh = getBlock()
 		p = rd.fresh[:]
 	}
-	rd.n, rd.errno = rawSyscall(syscall.SYS_READ, fd, unsafe.Pointer(unsafe.SliceData(p)), len(p))
+	rd.n, rd.errno = receive(fd, p)
 	if rd.fresh != nil && rd.n == 0 {
 		putBlock(rd.fresh)
 		rd.fresh = nil
@@ -146,13 +146,13 @@ func (t *rawTransport) writable(fd uintptr) bool {
 		case len(wr.head) == 0:
 			return true
 		case len(wr.tail) == 0:
-			n, wr.errno = rawSyscall(syscall.SYS_WRITE, fd, unsafe.Pointer(unsafe.SliceData(wr.head)), len(wr.head))
+			n, wr.errno = send(fd, wr.head)
 		default:
 			for i, p := range [2][]byte{wr.head, wr.tail} {
 				wr.iov[i].Base = unsafe.SliceData(p)
 				wr.iov[i].SetLen(len(p))
 			}
-			n, wr.errno = rawSyscall(syscall.SYS_WRITEV, fd, unsafe.Pointer(&wr.iov[0]), len(wr.iov))
+			n, wr.errno = rawSyscall(syscall.SYS_WRITEV, fd, unsafe.Pointer(&wr.iov[0]), len(wr.iov), 0)
 		}
 		switch wr.errno {
 		case 0:
@@ -174,11 +174,11 @@ func (t *rawTransport) opError(op string, errno syscall.Errno) error {
 	return &net.OpError{Op: op, Net: t.nc.LocalAddr().Network(), Source: t.nc.LocalAddr(), Addr: addr, Err: os.NewSyscallError(op, errno)}
 }
 
-// rawSyscall does read, write or writev on a non-blocking descriptor, again if a
-// signal came between. n is 0 with an error.
-func rawSyscall(trap, fd uintptr, p unsafe.Pointer, size int) (n int, errno syscall.Errno) {
+// rawSyscall does a system call that reads or writes a non-blocking descriptor,
+// again if a signal came between. n is 0 with an error.
+func rawSyscall(trap, fd uintptr, p unsafe.Pointer, size int, flags uintptr) (n int, errno syscall.Errno) {
 	for {
-		r, _, e := syscall.RawSyscall(trap, fd, uintptr(p), uintptr(size))
+		r, _, e := syscall.RawSyscall6(trap, fd, uintptr(p), uintptr(size), flags, 0, 0)
 		runtime.KeepAlive(p)
 		switch e {
 		case 0:

@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
+	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -13,6 +16,9 @@ import (
 // demoProgram is the embedded engine with the played scenario. It is a program
 // of its own, so that the proxy does not carry a database engine with it.
 const demoProgram = "ifmatch-demo"
+
+// demoTidies is the time that the demo has to end its engine and its proxy.
+const demoTidies = 10 * time.Second
 
 func demoCommand() *cobra.Command {
 	cmd := &cobra.Command{
@@ -28,15 +34,21 @@ func demoCommand() *cobra.Command {
 			if _, err := os.Stat(program); err != nil {
 				return fmt.Errorf("the demo's engine %s is not there; `make demo` builds it", program)
 			}
-			play := exec.CommandContext(cmd.Context(), program, "--ifmatch", self)
+			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+			defer stop()
+			play := exec.CommandContext(ctx, program, "--ifmatch", self)
 			play.Stdin, play.Stdout, play.Stderr = cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()
+			play.Cancel = func() error { return play.Process.Signal(syscall.SIGTERM) }
+			play.WaitDelay = demoTidies
+			err = play.Run()
 			var exit *exec.ExitError
-			if err := play.Run(); errors.As(err, &exit) {
+			switch {
+			case err == nil, ctx.Err() != nil:
+				return nil
+			case errors.As(err, &exit):
 				return fmt.Errorf("the demo ended: %s", exit)
-			} else if err != nil {
-				return fmt.Errorf("run the demo: %w", err)
 			}
-			return nil
+			return fmt.Errorf("run the demo: %w", err)
 		},
 	}
 	return cmd

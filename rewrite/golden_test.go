@@ -1,0 +1,212 @@
+package rewrite
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"ifmatch/policy"
+	"ifmatch/sqltext"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// A golden file is options, a statement and what becomes of it, each part set
+// off by a line of dashes. Options are lines of "name value":
+//
+//	server mariadb      instead of MySQL 9.7
+//	mode ANSI_QUOTES    sql_mode
+//	charset latin1      character_set_client
+//	db search           current database; shop if not given
+//	account off         mode of the account
+//	fold                table names have no case
+//	multi               several statements in one text
+//	params 5, 'x', NULL values of the parameters
+//	hint version=9      as left by SET @ifmatch
+const dashes = "\n----\n"
+
+func TestGolden(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.golden")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(files) < 150 {
+		t.Fatalf("%d golden files: some are missing", len(files))
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".golden"), func(t *testing.T) {
+			content, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			options, rest, ok := strings.Cut("\n"+string(content), dashes)
+			if !ok {
+				t.Fatalf("no line of dashes in %s", file)
+			}
+			sql, want, _ := strings.Cut(rest, dashes)
+			got := readCase(t, options).run(t, sql)
+			if *update {
+				all := strings.TrimPrefix(options, "\n") + dashes + sql + dashes + got
+				if err := os.WriteFile(file, []byte(strings.TrimPrefix(all, "\n")), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if got != want {
+				t.Errorf("%s\n--- got\n%s--- want\n%s", sql, got, want)
+			}
+		})
+	}
+}
+
+// goldenCase is a session that a statement comes from.
+type goldenCase struct {
+	rules  *Rules
+	lexis  sqltext.Lexis
+	env    Env
+	params []Value
+	hint   []sqltext.Pair
+}
+
+func readCase(t *testing.T, options string) *goldenCase {
+	c := &goldenCase{rules: world(t), lexis: sqltext.Lexis{Flavor: sqltext.MySQL, Version: 90700}, env: Env{DB: "shop"}}
+	for line := range strings.Lines(options) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
+		switch name {
+		case "":
+		case "server":
+			c.lexis.Flavor, c.lexis.Version = sqltext.MariaDB, 101106
+		case "mode":
+			c.lexis.ANSIQuotes = strings.Contains(value, "ANSI_QUOTES")
+			c.lexis.NoBackslashEscapes = strings.Contains(value, "NO_BACKSLASH_ESCAPES")
+			c.lexis.PipesAsConcat = strings.Contains(value, "PIPES_AS_CONCAT")
+			c.env.PipesAsConcat = c.lexis.PipesAsConcat
+		case "charset":
+			c.lexis.Charset, _ = sqltext.CharsetByName(value)
+		case "db":
+			c.env.DB = strings.TrimSpace(value)
+		case "account":
+			c.env.AccountMode, c.env.Mode = true, map[string]policy.Mode{"off": policy.ModeOff, "enforce": policy.ModeEnforce}[value]
+		case "fold":
+			c.rules.foldCase = true
+		case "multi":
+			c.env.Multi = true
+		case "params":
+			c.params = values(t, value)
+		case "hint":
+			var err error
+			if c.hint, err = sqltext.ParseHint(value); err != nil {
+				t.Fatal(err)
+			}
+		default:
+			t.Fatalf("no such option: %s", name)
+		}
+	}
+	if c.rules.foldCase {
+		c.rules.refold()
+	}
+	c.env.UTF8 = c.lexis.Charset == sqltext.UTF8MB4 || c.lexis.Charset == sqltext.UTF8MB3
+	return c
+}
+
+// values reads literals, as parameters of them.
+func values(t *testing.T, list string) []Value {
+	var text sqltext.Text
+	if err := text.Lex([]byte(list), &sqltext.Lexis{}); err != nil {
+		t.Fatal(err)
+	}
+	r := &reader{Text: &text, stmt: part{0, len(text.Tokens)}}
+	var all []Value
+	for _, p := range r.list(r.stmt) {
+		o, ok := r.operand(p, nil)
+		if !ok {
+			t.Fatalf("params wants constants, has %s", list)
+		}
+		all = append(all, (&Plan{}).value(&text, o, nil))
+	}
+	return all
+}
+
+// run says what becomes of sql.
+func (c *goldenCase) run(t *testing.T, sql string) string {
+	var out bytes.Buffer
+	var text sqltext.Text
+	if err := text.Lex([]byte(sql), &c.lexis); err != nil {
+		t.Fatal(err)
+	}
+	stmts := text.Statements(nil)
+	if len(stmts) != 1 {
+		t.Fatalf("%d statements", len(stmts))
+	}
+	plan := c.rules.Plan(&text, stmts[0], c.env)
+	mentions := c.rules.Mentions(&text, stmts[0])
+	if plan.Verdict != Pass && !mentions && !text.Is(int(stmts[0].Start), "DROP") {
+		t.Errorf("%s is a verdict on what Mentions does not see", plan.Verdict)
+	}
+	line := func(name, format string, args ...any) { fmt.Fprintf(&out, name+": "+format+"\n", args...) }
+	line("verdict", "%s", plan.Verdict)
+	switch plan.Verdict {
+	case Refuse:
+		line("reason", "%s", plan.Reason)
+	case Pass:
+		line("why", "%s", plan.Why)
+		if plan.DDL {
+			line("ddl", "the schema is read again")
+		}
+	case Guard:
+		c.guard(t, &out, plan, &text)
+	}
+	return out.String()
+}
+
+// guard adds what is sent for a guarded statement.
+func (c *goldenCase) guard(t *testing.T, out *bytes.Buffer, plan *Plan, text *sqltext.Text) {
+	line := func(name, format string, args ...any) { fmt.Fprintf(out, name+": "+format+"\n", args...) }
+	hint := c.hint
+	if len(text.Hints) == 1 {
+		var err error
+		if hint, err = sqltext.ParseHint(string(text.SQL[text.Hints[0].Start:text.Hints[0].End])); err != nil {
+			t.Fatal(err)
+		}
+	}
+	line("table", "%s", plan.Table.Name)
+	line("strategy", "%s", plan.Strategy)
+	var b Binding
+	if refused := plan.Bind(text, c.params, hint, &b); refused != nil {
+		line("refusal", "%s", refused.Text)
+		return
+	}
+	line("key", "%s", plan.KeyText(&b))
+	line("expectation", "%s, %s", b.Source, plan.expected(&b))
+	if plan.Params() == 0 {
+		line("sent", "%s", plan.AppendText(nil, text, &b))
+		line("probe", "%s", plan.Probe(text, &b, false, LockPlain).SQL)
+		return
+	}
+	sql, args := plan.Prepared(text)
+	line("prepared", "%s", sql)
+	line("args", "%s", c.args(plan, &b, args))
+	probe := plan.Probe(text, &b, true, LockPlain)
+	line("probe", "%s", probe.SQL)
+	line("args", "%s", c.args(plan, &b, probe.Args))
+	if n := strings.Count(string(sql), "?"); n != len(args) {
+		t.Errorf("%d markers, %d arguments", n, len(args))
+	}
+}
+
+// args shows the arguments of a prepared statement, the client's as ?ordinal.
+func (c *goldenCase) args(plan *Plan, b *Binding, args []Arg) string {
+	var all []string
+	for _, a := range args {
+		if a.Kind != ArgClient {
+			all = append(all, b.Value(a).String())
+			continue
+		}
+		all = append(all, fmt.Sprintf("?%d=%s", a.Client, c.params[a.Client]))
+	}
+	return strings.Join(all, ", ")
+}
