@@ -33,7 +33,7 @@ func (s *session) answerConflict(c *rewrite.Conflict) error {
 func (s *session) count(c *rewrite.Conflict) {
 	table := ""
 	if c.Table != nil {
-		table = c.Table.Name.String()
+		table = c.Table.Label
 	}
 	meter := s.srv.cfg.Meter
 	switch c.Kind {

@@ -96,7 +96,7 @@ func (s *session) judge(sql []byte) string {
 		case rewrite.Refuse:
 			return plan.Reason
 		case rewrite.Guard:
-			return "a write on " + plan.Table.Name.String() + " cannot be guarded yet when it is prepared at SQL level; send it as text or by the binary protocol"
+			return "a write on " + plan.Table.Label + " cannot be guarded yet when it is prepared at SQL level; send it as text or by the binary protocol"
 		}
 	}
 	return ""

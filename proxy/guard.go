@@ -70,7 +70,7 @@ func (s *session) unbound(plan *rewrite.Plan, r *rewrite.Refusal) error {
 // write sends a guarded write and answers for it.
 func (s *session) write(g *guarded) error {
 	if s.binding.Unread {
-		s.noteUnread(g.plan.Table.Name.String())
+		s.noteUnread(g.plan.Table.Label)
 	}
 	for try := 1; ; try++ {
 		start := time.Now()
@@ -130,7 +130,7 @@ func (s *session) explain(g *guarded, ok *wire.OK, p []byte, try int) (done bool
 	}
 	s.srv.cfg.Meter.Seconds(stageExplain, time.Since(start))
 	if failed != nil {
-		s.log.Info("no reason could be proved for a write that met no row", "table", g.plan.Table.Name.String(), "code", failed.Code)
+		s.log.Info("no reason could be proved for a write that met no row", "table", g.plan.Table.Label, "code", failed.Code)
 		return true, s.conflict(g.plan.Unknown(&s.binding))
 	}
 	outcome, c := g.plan.Judge(&s.binding, rows)

@@ -18,26 +18,11 @@ type planKey struct {
 // planCache keeps the plans of statement shapes that were seen before, for all
 // sessions. It is bounded: the least recently used go.
 type planCache struct {
-	plans *lru.Cache[planKey, cachedPlan]
-}
-
-// cachedPlan is a plan with the name by which its table is counted, which would
-// be an allocation to put together for each statement.
-type cachedPlan struct {
-	*rewrite.Plan
-	table string // "" where the plan is about none
-}
-
-func newCachedPlan(plan *rewrite.Plan) cachedPlan {
-	c := cachedPlan{Plan: plan}
-	if plan.Table != nil {
-		c.table = plan.Table.Name.String()
-	}
-	return c
+	plans *lru.Cache[planKey, *rewrite.Plan]
 }
 
 func newPlanCache(size int) *planCache {
-	plans, err := lru.New[planKey, cachedPlan](max(size, 1))
+	plans, err := lru.New[planKey, *rewrite.Plan](max(size, 1))
 	if err != nil {
 		panic(err) // only for a size below 1
 	}

@@ -190,13 +190,13 @@ func (s *session) plan(t *sqltext.Text, stmt sqltext.Span, db string) *rewrite.P
 	key.hi, key.lo = t.Hash(int(stmt.Start), int(stmt.End))
 	plan, ok := s.srv.plans.plans.Get(key)
 	if !ok {
-		plan = newCachedPlan(s.rules.Plan(t, stmt, key.env))
+		plan = s.rules.Plan(t, stmt, key.env)
 		s.srv.plans.plans.Add(key, plan)
 	}
-	if plan.table != "" {
-		s.srv.cfg.Meter.Statement(plan.table, plan.Verdict)
+	if plan.Table != nil {
+		s.srv.cfg.Meter.Statement(plan.Table.Label, plan.Verdict)
 	}
-	return plan.Plan
+	return plan
 }
 
 // passQuery sends the client's packet as it came and relays the answer.

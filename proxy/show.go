@@ -79,7 +79,7 @@ func (s *session) show(what string) (t table, ok bool) {
 func (s *session) showConflict() table {
 	t := textTable("kind", "table", "key", "expected", "found", "reason", "statement")
 	if c := s.last; c != nil {
-		t.add(c.Kind.String(), c.Table.Name.String(), c.Key, c.Expected, c.Found, c.Reason, c.shape)
+		t.add(c.Kind.String(), c.Table.Label, c.Key, c.Expected, c.Found, c.Reason, c.shape)
 	}
 	return t
 }
@@ -88,7 +88,7 @@ func (s *session) showPolicy() table {
 	t := textTable("table", "key", "version", "mode", "unread", "relative", "on_conflict", "missing", "own_version")
 	for _, g := range s.rules.All() {
 		set := g.Settings
-		t.add(g.Name.String(), g.KeyNames(), g.VersionText(), set.Mode.String(), set.Unread.String(), set.Relative.String(),
+		t.add(g.Label, g.KeyNames(), g.VersionText(), set.Mode.String(), set.Unread.String(), set.Relative.String(),
 			set.OnConflict.String(), set.Missing.String(), set.OwnVersion.String())
 	}
 	return t

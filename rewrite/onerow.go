@@ -75,6 +75,11 @@ func (p *planner) condition(plan *Plan, conjuncts []part) (fixed []string, refus
 		}
 		plan.rest = append(plan.rest, c)
 	}
+	if plan.own == nil && plan.ownTerm != nil {
+		// A term alone is no token.
+		plan.rest = append(plan.rest, plan.ownParts...)
+		plan.ownTerm, plan.ownParts = nil, nil
+	}
 	return fixed, nil
 }
 

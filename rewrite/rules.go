@@ -35,6 +35,7 @@ type Rules struct {
 // Table is a guarded table as the rewriter needs it.
 type Table struct {
 	Name     schema.Name
+	Label    string // the name as people read it, made once
 	Settings policy.Settings
 	Errors   policy.Errors
 	Key      []Column
@@ -109,7 +110,7 @@ func (r *Rules) word(name string) {
 }
 
 func compileTable(pt *policy.Table, name schema.Name, st *schema.Table) *Table {
-	t := &Table{Name: name, Settings: pt.Settings, Errors: pt.Errors, Ignore: pt.Ignore, columns: st}
+	t := &Table{Name: name, Label: name.String(), Settings: pt.Settings, Errors: pt.Errors, Ignore: pt.Ignore, columns: st}
 	key := pt.Key
 	if len(key) == 0 && st != nil {
 		key = st.Key

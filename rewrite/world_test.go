@@ -2,6 +2,7 @@ package rewrite
 
 import (
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -100,4 +101,23 @@ func readTable(t testing.TB, n schema.Name, columns string) *schema.Table {
 		table.Columns = append(table.Columns, c)
 	}
 	return table
+}
+
+// goldenStatements gives the statements of the golden files.
+func goldenStatements(t testing.TB) [][]byte {
+	files, err := filepath.Glob("testdata/*.golden")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all [][]byte
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, rest, _ := strings.Cut("\n"+string(content), dashes)
+		sql, _, _ := strings.Cut(rest, dashes)
+		all = append(all, []byte(sql))
+	}
+	return all
 }

@@ -1,0 +1,283 @@
+// Package readset keeps expectations: who has read which row, and at which
+// token. A write is held against them.
+//
+// A [Set] is what one session has read, or one transaction of it. A [Contexts]
+// is what named user sessions have read, over requests that come through
+// different connections; a [Request] is one of those. Both are a [Scope].
+//
+// The package is a data structure. It knows nothing of SQL, policies or the
+// wire: tables are numbers, keys and tokens are bytes, both in a canonical form
+// that the caller makes, and time is what the caller says it is. It keeps no
+// pointer to what it is given.
+//
+// # Transactions
+//
+// What the transaction wrote is undone by Rollback and RollbackTo, what it read
+// is not:
+//
+//   - A row that the transaction wrote is, after a rollback, what it was just
+//     before the first write that is rolled back. A read of it in between saw
+//     the transaction's own uncommitted state and goes with it.
+//   - A row that the transaction only read was committed by somebody. It stays
+//     read.
+//   - A row that became unread because the set was full stays unread, unless it
+//     had been written: then it is again what it was before.
+//
+// So the scope must be told of every write to a row, by Wrote, Touched, Move,
+// Forget or Gone, also where the row is unread and where the write was not held
+// against anything.
+package readset
+
+import (
+	"time"
+	"unsafe"
+)
+
+// Scope is what those who share what was read do with it: a [*Set] for a
+// session or a transaction, a [*Request] for a context.
+type Scope interface {
+	// Read notes a row that was read. It replaces the expectation.
+	Read(table uint32, key, token []byte, at time.Time)
+
+	// Wrote notes a row that the scope wrote and that is now at token: a write
+	// that was held against the expectation, or an INSERT.
+	Wrote(table uint32, key, token []byte, at time.Time)
+
+	// Touched notes a row that the scope wrote but whose expectation, if there
+	// is one, stands as it is: a relative write where it no longer held.
+	Touched(table uint32, key []byte)
+
+	// Move notes a row whose key the scope changed.
+	Move(table uint32, from, to, token []byte, at time.Time)
+
+	// Forget makes a row unread that the scope may have written.
+	Forget(table uint32, key []byte)
+
+	// Gone notes a row that the scope deleted. There is no expectation of it,
+	// as after Forget, so that its absence is no conflict.
+	Gone(table uint32, key []byte)
+
+	// Expect gives the expectation of a row: its token and when it was read or
+	// renewed. ok is false where the row is unread. The token is valid until
+	// the next call, and must not be passed to one.
+	Expect(table uint32, key []byte) (token []byte, at time.Time, ok bool)
+
+	// Begin opens a transaction. One that is open is committed first, as the
+	// server does.
+	Begin()
+
+	// Commit ends the transaction and keeps what it did. Without an open one
+	// it does nothing; so it is with all that follow.
+	Commit()
+
+	// Rollback ends the transaction and takes back what it wrote.
+	Rollback()
+
+	// Savepoint sets a savepoint. One of the same name, whatever its case, is
+	// replaced.
+	Savepoint(name string)
+
+	// RollbackTo takes back what was written since a savepoint, which stays.
+	// Where the name is not known, because names differ here that are the same
+	// to the server's collation, or because there were too many savepoints,
+	// what the transaction wrote becomes unread.
+	RollbackTo(name string)
+
+	// Release removes a savepoint and those after it.
+	Release(name string)
+
+	// Uncertain ends a transaction whose fate is not proved: what it wrote
+	// becomes unread. After a CALL in a transaction that stays open, it stands
+	// in place of Commit and Rollback at the end.
+	Uncertain()
+
+	// Len is the number of rows for which there is an expectation.
+	Len() int
+
+	// All gives every expectation, the newest first, until yield returns
+	// false. The slices are valid during the call. yield must not call the
+	// scope.
+	All(yield func(table uint32, key, token []byte, at time.Time) bool)
+}
+
+var (
+	_ Scope = (*Set)(nil)
+	_ Scope = (*Request)(nil)
+)
+
+// bytesPerRow times its limit is how many bytes of keys and tokens a set keeps,
+// so that its memory has a bound where keys are long. An integer key with an
+// integer version takes 24.
+const bytesPerRow = 512
+
+// Set holds the expectations of one scope. It is not safe for concurrent use.
+// Times given to it should not go back: the order of reads is taken from them
+// where a rollback brings a row back.
+//
+// It takes some 80 bytes for a row with a key and a token of 8 bytes, and about
+// 200 bytes when empty.
+type Set struct {
+	slab
+	limit    int
+	maxBytes int
+	evicted  uint64
+	epoch    time.Time // what entries count their time from; keeps the monotonic clock
+	undo
+}
+
+// New gives an empty set that keeps the limit rows that were read last, and not
+// more than 512 bytes of keys and tokens for each of them on the average. Older
+// rows become unread and are counted by Evicted. So do rows whose key or token
+// is longer than 65,535 bytes.
+func New(limit int) *Set {
+	limit = min(max(limit, 0), 1<<21)
+	return &Set{limit: limit, maxBytes: max(limit*bytesPerRow, 1<<18)}
+}
+
+// Read notes a row that was read. See [Scope].
+func (s *Set) Read(table uint32, key, token []byte, at time.Time) {
+	hash := hashOf(table, key)
+	s.put(s.find(hash, table, key), hash, table, key, token, at)
+}
+
+// Wrote notes a row that the scope wrote. See [Scope].
+func (s *Set) Wrote(table uint32, key, token []byte, at time.Time) {
+	hash := hashOf(table, key)
+	slot := s.find(hash, table, key)
+	record := s.record(slot, hash, table, key)
+	if slot = s.put(slot, hash, table, key, token, at); slot != 0 {
+		s.entries[slot].undo = record
+	}
+}
+
+// Touched notes a row that the scope wrote but whose expectation stands. See
+// [Scope].
+func (s *Set) Touched(table uint32, key []byte) {
+	hash := hashOf(table, key)
+	slot := s.find(hash, table, key)
+	if record := s.record(slot, hash, table, key); slot != 0 {
+		s.entries[slot].undo = record
+	}
+}
+
+// Move notes a row whose key the scope changed. See [Scope].
+func (s *Set) Move(table uint32, from, to, token []byte, at time.Time) {
+	s.Forget(table, from)
+	s.Wrote(table, to, token, at)
+}
+
+// Forget makes a row unread. See [Scope].
+func (s *Set) Forget(table uint32, key []byte) {
+	hash := hashOf(table, key)
+	slot := s.find(hash, table, key)
+	s.record(slot, hash, table, key)
+	if slot != 0 {
+		s.remove(slot)
+	}
+}
+
+// Gone notes a row that the scope deleted. See [Scope].
+func (s *Set) Gone(table uint32, key []byte) { s.Forget(table, key) }
+
+// Expect gives the expectation of a row. It does not allocate. See [Scope].
+func (s *Set) Expect(table uint32, key []byte) (token []byte, at time.Time, ok bool) {
+	slot := s.find(hashOf(table, key), table, key)
+	if slot == 0 {
+		return nil, time.Time{}, false
+	}
+	return s.token(slot), s.time(slot), true
+}
+
+// Clear forgets everything, the open transaction too, and gives the memory
+// back. What Evicted counts stays.
+func (s *Set) Clear() {
+	*s = Set{limit: s.limit, maxBytes: s.maxBytes, evicted: s.evicted}
+}
+
+// Len is the number of rows for which there is an expectation.
+func (s *Set) Len() int { return s.live }
+
+// Evicted is how many rows became unread, since the set was made, because it
+// was full, or because more was rolled back than the undo list held.
+func (s *Set) Evicted() uint64 { return s.evicted }
+
+// Bytes estimates the memory that the set takes.
+func (s *Set) Bytes() int64 {
+	return int64(unsafe.Sizeof(*s)) +
+		int64(cap(s.entries))*int64(unsafe.Sizeof(entry{})) +
+		int64(cap(s.index))*8 +
+		int64(cap(s.blocks)) +
+		int64(cap(s.log))*int64(unsafe.Sizeof(record{})) +
+		int64(cap(s.savepoints))*int64(unsafe.Sizeof(savepoint{}))
+}
+
+// All gives every expectation, the newest first. See [Scope].
+func (s *Set) All(yield func(table uint32, key, token []byte, at time.Time) bool) {
+	if s.live == 0 {
+		return
+	}
+	for slot := s.newest(); slot != 0; slot = s.entries[slot].older {
+		key, token := s.bytes(slot)
+		if !yield(s.entries[slot].table, key, token, s.time(slot)) {
+			return
+		}
+	}
+}
+
+// put makes token the expectation of a row, which is at slot or, if that is 0,
+// is new. It gives the row's slot, 0 where the row cannot be kept.
+func (s *Set) put(slot, hash, table uint32, key, token []byte, at time.Time) uint32 {
+	if len(key) > maxLength || len(token) > maxLength {
+		if slot != 0 {
+			s.remove(slot)
+		}
+		s.evicted++
+		return 0
+	}
+	if s.epoch.IsZero() {
+		s.epoch = at
+	}
+	since := int64(at.Sub(s.epoch))
+	if slot == 0 {
+		if s.live >= s.limit && s.live > 0 {
+			s.evict() // first, so that the row takes its place
+		}
+		slot = s.take()
+		s.fill(slot, hash, table, key, token, since)
+		s.enter(slot)
+	} else {
+		s.unlink(slot)
+		s.retoken(slot, token)
+		s.entries[slot].at = since
+	}
+	s.link(slot, s.newest())
+	if s.trim(); s.live == 0 {
+		return 0 // it was the only one and too much
+	}
+	return slot
+}
+
+// remove makes an indexed row unread.
+func (s *Set) remove(slot uint32) {
+	s.leave(slot)
+	s.unlink(slot)
+	s.release(slot)
+}
+
+// trim makes the oldest rows unread while there are too many.
+func (s *Set) trim() {
+	for s.live > s.limit || s.live > 0 && s.used()-s.shadowed > s.maxBytes {
+		s.evict()
+	}
+}
+
+func (s *Set) evict() {
+	slot := s.oldest()
+	s.lost = s.lost || s.entries[slot].undo != 0
+	s.remove(slot)
+	s.evicted++
+}
+
+func (s *Set) time(slot uint32) time.Time {
+	return s.epoch.Add(time.Duration(s.entries[slot].at))
+}

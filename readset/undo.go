@@ -1,0 +1,244 @@
+package readset
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// undo is what a set keeps to take back what the open transaction wrote.
+//
+// Before a row is written for the first time since the newest savepoint, or
+// since the beginning, a copy of it goes to the log: its shadow. Reads are not
+// logged. So undoing the records from the last to the first leaves each row as
+// it was before its first write, and leaves alone what was only read.
+type undo struct {
+	open       bool
+	lost       bool // the open transaction wrote a row that has been evicted since
+	log        []record
+	dropped    int // records that the log had no room for; none is added after them
+	shadowed   int // bytes of the shadows' blocks
+	savepoints []savepoint
+}
+
+// record is what a row was before it was written.
+type record struct {
+	shadow uint32 // a slot outside the index, with the row's key
+	prev   uint32 // the row's entry.undo before
+	read   bool   // there was an expectation: the shadow has it
+}
+
+// savepoint is a name for a length of the log, dropped records counted.
+type savepoint struct {
+	name string
+	mark int
+}
+
+// maxSavepoints is how many savepoints are kept. The oldest give way.
+const maxSavepoints = 1024
+
+// record logs a row that is about to be written, and gives its entry.undo. The
+// log has room for as many records as the set for rows; where a transaction
+// needs more, its rollback makes everything unread.
+func (s *Set) record(slot, hash, table uint32, key []byte) uint32 {
+	if !s.open || len(key) > maxLength {
+		return 0
+	}
+	prev := uint32(0)
+	if slot != 0 {
+		prev = s.entries[slot].undo
+	}
+	if prev != 0 && int(prev) > s.floor() {
+		return prev
+	}
+	n := blockHeader + len(key)
+	if slot != 0 {
+		n += len(s.token(slot))
+	}
+	if s.dropped > 0 || len(s.log) >= s.limit || s.shadowed+n > s.maxBytes {
+		s.dropped++
+		return prev
+	}
+	var shadow uint32
+	if slot != 0 {
+		shadow = s.copyOf(slot)
+	} else {
+		shadow = s.take()
+		s.fill(shadow, hash, table, key, nil, 0)
+	}
+	s.shadowed += n
+	s.log = append(s.log, record{shadow: shadow, prev: prev, read: slot != 0})
+	return uint32(len(s.log))
+}
+
+// floor is how much of the log is older than the newest savepoint.
+func (s *Set) floor() int {
+	if n := len(s.savepoints); n > 0 {
+		return s.savepoints[n-1].mark
+	}
+	return 0
+}
+
+// Begin opens a transaction. See [Scope].
+func (s *Set) Begin() {
+	s.Commit()
+	s.open = true
+}
+
+// Commit ends the transaction and keeps what it did. See [Scope].
+func (s *Set) Commit() {
+	for _, r := range s.log {
+		if slot := s.current(r.shadow); slot != 0 {
+			s.entries[slot].undo = 0
+		}
+	}
+	s.end()
+}
+
+// Rollback ends the transaction and takes back what it wrote. See [Scope].
+func (s *Set) Rollback() {
+	s.back(0)
+	s.end()
+}
+
+// Savepoint sets a savepoint. See [Scope].
+func (s *Set) Savepoint(name string) {
+	if !s.open {
+		return
+	}
+	if i := s.savepoint(name); i >= 0 {
+		s.savepoints = slices.Delete(s.savepoints, i, i+1)
+	}
+	if len(s.savepoints) == maxSavepoints {
+		s.savepoints = slices.Delete(s.savepoints, 0, 1)
+	}
+	s.savepoints = append(s.savepoints, savepoint{strings.Clone(name), len(s.log) + s.dropped})
+}
+
+// RollbackTo takes back what was written since a savepoint. See [Scope].
+func (s *Set) RollbackTo(name string) {
+	if !s.open {
+		return
+	}
+	i := s.savepoint(name)
+	if i < 0 {
+		s.forgetWritten()
+		return
+	}
+	s.back(s.savepoints[i].mark)
+	s.savepoints = s.savepoints[:i+1]
+}
+
+// Release removes a savepoint and those after it. See [Scope].
+func (s *Set) Release(name string) {
+	if i := s.savepoint(name); i >= 0 {
+		s.savepoints = s.savepoints[:i]
+	}
+}
+
+// Uncertain ends a transaction whose fate is not proved. See [Scope].
+func (s *Set) Uncertain() {
+	s.forgetWritten()
+	s.end()
+}
+
+// savepoint gives the place of a savepoint, -1 for none. The server compares
+// names without their case.
+func (s *Set) savepoint(name string) int {
+	return slices.IndexFunc(s.savepoints, func(p savepoint) bool { return strings.EqualFold(p.name, name) })
+}
+
+// current gives the slot of the row that a shadow was copied from, 0 where it
+// is unread now.
+func (s *Set) current(shadow uint32) uint32 {
+	e := s.entries[shadow]
+	return s.find(e.hash, e.table, s.key(shadow))
+}
+
+// back undoes the log down to a mark.
+func (s *Set) back(mark int) {
+	if s.dropped > 0 && mark < len(s.log)+s.dropped {
+		s.forgetAll()
+		s.cut(mark)
+		s.dropped = max(0, mark-len(s.log))
+		return
+	}
+	if mark >= len(s.log) {
+		return
+	}
+	undone := s.log[mark:]
+	for _, r := range slices.Backward(undone) {
+		if slot := s.current(r.shadow); slot != 0 {
+			s.remove(slot)
+		}
+		s.shadowed -= s.size(s.entries[r.shadow].block)
+		if r.read {
+			s.entries[r.shadow].undo = r.prev
+			s.enter(r.shadow)
+		} else {
+			s.release(r.shadow)
+		}
+	}
+	// Rows that came back and were not undone again by an older record are in
+	// the index but not in the list yet.
+	undone = slices.DeleteFunc(undone, func(r record) bool { return s.entries[r.shadow].newer != r.shadow })
+	s.relink(undone)
+	s.log = s.log[:mark]
+	s.trim()
+}
+
+// relink puts rows that came back into the list by the time of their read.
+func (s *Set) relink(rows []record) {
+	slices.SortFunc(rows, func(a, b record) int {
+		return cmp.Compare(s.entries[b.shadow].at, s.entries[a.shadow].at)
+	})
+	p := s.newest()
+	for _, r := range rows {
+		for p != 0 && s.entries[p].at > s.entries[r.shadow].at {
+			p = s.entries[p].older
+		}
+		s.link(r.shadow, p)
+	}
+}
+
+// forgetWritten makes unread what the log has records of.
+func (s *Set) forgetWritten() {
+	if s.dropped > 0 {
+		s.forgetAll()
+		return
+	}
+	for _, r := range s.log {
+		if slot := s.current(r.shadow); slot != 0 {
+			s.remove(slot)
+		}
+	}
+}
+
+// forgetAll makes every row unread and keeps the log.
+func (s *Set) forgetAll() {
+	for s.live > 0 {
+		s.evict()
+	}
+}
+
+// cut drops the records from a mark on without undoing them.
+func (s *Set) cut(mark int) {
+	mark = min(mark, len(s.log))
+	for _, r := range s.log[mark:] {
+		s.shadowed -= s.size(s.entries[r.shadow].block)
+		s.release(r.shadow)
+	}
+	s.log = s.log[:mark]
+}
+
+// end forgets the transaction. The log keeps its memory for the next one,
+// unless it is much.
+func (s *Set) end() {
+	s.cut(0)
+	log, savepoints := s.log, s.savepoints[:0]
+	if cap(log) > 1024 {
+		log = nil
+	}
+	clear(savepoints[:cap(savepoints)])
+	s.undo = undo{log: log, savepoints: savepoints}
+}

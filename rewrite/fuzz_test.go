@@ -1,0 +1,193 @@
+package rewrite
+
+import (
+	"bytes"
+	"testing"
+
+	"ifmatch/sqltext"
+)
+
+// session is what a fuzzer's flags make of a session.
+func session(flags byte) (sqltext.Lexis, Env) {
+	lx := sqltext.Lexis{Flavor: sqltext.MySQL, Version: 90700, ANSIQuotes: flags&1 != 0, PipesAsConcat: flags&2 != 0, NoBackslashEscapes: flags&4 != 0}
+	if flags&8 != 0 {
+		lx.Flavor, lx.Version = sqltext.MariaDB, 101106
+	}
+	if flags&16 != 0 {
+		lx.Charset, _ = sqltext.CharsetByName("gbk")
+	}
+	env := Env{DB: "shop", PipesAsConcat: lx.PipesAsConcat, UTF8: flags&16 == 0, Multi: flags&32 != 0}
+	if flags&64 != 0 {
+		env.DB = "search"
+	}
+	return lx, env
+}
+
+// somePlan plans the only statement of sql, nil if it is not one.
+func somePlan(r *Rules, text *sqltext.Text, sql []byte, lx *sqltext.Lexis, env Env) *Plan {
+	if text.Lex(sql, lx) != nil {
+		return nil
+	}
+	stmts := text.Statements(nil)
+	if len(stmts) != 1 {
+		return nil
+	}
+	return r.Plan(text, stmts[0], env)
+}
+
+// FuzzText: no text and no parameters make the planner panic, and what it sends
+// keeps the client's tokens.
+func FuzzText(f *testing.F) {
+	rules := world(f)
+	for _, line := range goldenStatements(f) {
+		f.Add(line, byte(0), int64(5))
+	}
+	f.Fuzz(func(t *testing.T, sql []byte, flags byte, param int64) {
+		lx, env := session(flags)
+		var text sqltext.Text
+		plan := somePlan(rules, &text, sql, &lx, env)
+		if plan == nil || plan.Verdict != Guard {
+			return
+		}
+		sent(t, plan, &text, &lx, param)
+	})
+}
+
+// sent binds a plan and holds what it sends against the client's text.
+func sent(t *testing.T, plan *Plan, text *sqltext.Text, lx *sqltext.Lexis, param int64) {
+	var params []Value
+	for i := range plan.Params() {
+		params = append(params, []Value{IntegerValue(param), TextValue("x"), {Kind: Null}, {Kind: Opaque}}[(int(param&3)+i)%4])
+	}
+	var b Binding
+	for _, hint := range [][]sqltext.Pair{nil, {{Name: "version", Value: "9"}}, {{Name: "version", Null: true}}} {
+		if plan.Bind(text, params, hint, &b) != nil {
+			continue
+		}
+		keep := b.keep
+		if plan.Params() == 0 {
+			keeps(t, plan, text, plan.AppendText(nil, text, &b), lx, keep)
+		}
+		sql, args := plan.Prepared(text)
+		keeps(t, plan, text, sql, lx, false)
+		plan.Probe(text, &b, true, LockPlain)
+		plan.Probe(text, &b, false, LockMaria)
+		var out sqltext.Text
+		if err := out.Lex(sql, lx); err != nil {
+			t.Fatalf("%q is prepared: %v", sql, err)
+		}
+		if n := sqltext.Placeholders(&out, 0, len(out.Tokens)); n != len(args) {
+			t.Fatalf("%q has %d markers and %d arguments", sql, n, len(args))
+		}
+	}
+}
+
+// keeps checks that the client's tokens are all in sql, in their order. The
+// value of an assignment of the version may be replaced.
+func keeps(t *testing.T, plan *Plan, text *sqltext.Text, sql []byte, lx *sqltext.Lexis, keep bool) {
+	t.Helper()
+	var out sqltext.Text
+	if err := out.Lex(sql, lx); err != nil {
+		t.Fatalf("%q became %q: %v", text.SQL, sql, err)
+	}
+	if n := len(out.Statements(nil)); n != 1 {
+		t.Fatalf("%q became %d statements: %q", text.SQL, n, sql)
+	}
+	base, at := len(text.Tokens)-len(tokens(text)), 0
+	for i := range text.Tokens {
+		if a := plan.assigned.value; !keep && i-base >= a.from && i-base < a.to {
+			continue
+		}
+		for at < len(out.Tokens) && (out.Tokens[at].Kind != text.Tokens[i].Kind || !bytes.Equal(out.Bytes(at), text.Bytes(i))) {
+			at++
+		}
+		if at == len(out.Tokens) {
+			t.Fatalf("%q became %q, which has lost %q", text.SQL, sql, text.Bytes(i))
+		}
+		at++
+	}
+}
+
+// FuzzGrammar: statements of a grammar that write a guarded table never pass, by
+// the judgement of another parser; what is sent is guarded when planned again;
+// and the plan of one statement serves every other of its shape.
+func FuzzGrammar(f *testing.F) {
+	rules := world(f)
+	for i := range 64 {
+		f.Add(bytes.Repeat([]byte{byte(i), byte(i * 7), byte(i * 13), 5, 4}, 16), byte(i))
+	}
+	f.Fuzz(func(t *testing.T, choices []byte, flags byte) {
+		flags &^= 16 | 32
+		lx, env := session(flags)
+		one := (&grammar{choices: choices, ansi: lx.ANSIQuotes}).statement()
+		var text sqltext.Text
+		plan := somePlan(rules, &text, []byte(one), &lx, env)
+		if plan == nil {
+			return
+		}
+		if written, read := (judge{rules, env.DB}).written(&text, lx); read && written != nil && plan.Verdict == Pass {
+			t.Fatalf("%s\npasses (%s), but writes %s", one, plan.Why, written.Name)
+		}
+		if plan.Verdict != Pass && !rules.Mentions(&text, text.Statements(nil)[0]) {
+			t.Fatalf("%s\nis not mentioned", one)
+		}
+		if plan.Verdict == Guard {
+			sent(t, plan, &text, &lx, 5)
+			again(t, rules, plan, &text, &lx, env)
+		}
+		two := (&grammar{choices: choices, constants: 1, ansi: lx.ANSIQuotes}).statement()
+		sameShape(t, rules, plan, &text, []byte(two), &lx, env)
+	})
+}
+
+// again plans what a plan sends: it is a guarded write on the same row.
+func again(t *testing.T, rules *Rules, plan *Plan, text *sqltext.Text, lx *sqltext.Lexis, env Env) {
+	var b, b2 Binding
+	if plan.Bind(text, nil, nil, &b) != nil {
+		return
+	}
+	sql := plan.AppendText(nil, text, &b)
+	var out sqltext.Text
+	second := somePlan(rules, &out, sql, lx, env)
+	if second == nil || second.Verdict != Guard {
+		t.Fatalf("%s\nis sent as\n%s\nwhich is refused: %+v", text.SQL, sql, second)
+	}
+	if refused := second.Bind(&out, nil, nil, &b2); refused != nil && b.Source != NoExpectation {
+		t.Fatalf("%s\nis sent as\n%s\nwhich is refused: %v", text.SQL, sql, refused)
+	}
+	if plan.KeyText(&b) != second.KeyText(&b2) {
+		t.Fatalf("%s\nis sent as\n%s\nfor another row", text.SQL, sql)
+	}
+}
+
+// sameShape uses the plan of one text for another of the same shape.
+func sameShape(t *testing.T, rules *Rules, plan *Plan, text *sqltext.Text, sql []byte, lx *sqltext.Lexis, env Env) {
+	var other sqltext.Text
+	fresh := somePlan(rules, &other, sql, lx, env)
+	if fresh == nil {
+		return
+	}
+	a, b := text.Statements(nil)[0], other.Statements(nil)[0]
+	hi, lo := text.Hash(int(a.Start), int(a.End))
+	hi2, lo2 := other.Hash(int(b.Start), int(b.End))
+	if hi != hi2 || lo != lo2 {
+		return
+	}
+	if plan.Verdict != fresh.Verdict || plan.Reason != fresh.Reason {
+		t.Fatalf("%s\n%s\nhave one shape and two plans: %s %q, %s %q", text.SQL, sql, plan.Verdict, plan.Reason, fresh.Verdict, fresh.Reason)
+	}
+	if plan.Verdict != Guard {
+		return
+	}
+	var x, y Binding
+	r1, r2 := plan.Bind(&other, nil, nil, &x), fresh.Bind(&other, nil, nil, &y)
+	switch {
+	case (r1 == nil) != (r2 == nil):
+		t.Fatalf("%s\nis bound as %v and %v", sql, r1, r2)
+	case r1 != nil:
+		return
+	}
+	if got, want := plan.AppendText(nil, &other, &x), fresh.AppendText(nil, &other, &y); !bytes.Equal(got, want) {
+		t.Fatalf("%s\nis sent as\n%s\nand\n%s", sql, got, want)
+	}
+}
