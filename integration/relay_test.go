@@ -24,6 +24,8 @@ import (
 const guardOfAnother = "tables: {shop.guarded: {version: version}}"
 const another = "CREATE TABLE guarded(id INT PRIMARY KEY, version INT NOT NULL DEFAULT 1); CREATE TABLE t(id INT PRIMARY KEY, s VARCHAR(100), d DATETIME(3), f DOUBLE, b BLOB)"
 
+var handler = regexp.MustCompile(`handler \(\d+\)`)
+
 // What guards nothing is answered packet for packet as without the proxy.
 func TestAnswersAreTheServersOwnPackets(t *testing.T) {
 	text := func(s string) wire.Param { return wire.NewBytes([]byte(s)) }
@@ -36,7 +38,11 @@ func TestAnswersAreTheServersOwnPackets(t *testing.T) {
 				r := dial(t, addr, shop, caps)
 				keep := func(what string, answer [][]byte) {
 					for i, p := range answer {
-						packets = append(packets, fmt.Sprintf("%s: packet %d: %q", what, i, p))
+						if strings.HasPrefix(what, "prepare") && i == 0 {
+							clear(p[1:5]) // MariaDB counts statements over all sessions
+						}
+						text := handler.ReplaceAllString(fmt.Sprintf("%q", p), "handler (id)")
+						packets = append(packets, fmt.Sprintf("%s: packet %d: %s", what, i, text))
 					}
 				}
 				for _, q := range []string{
@@ -148,14 +154,13 @@ func TestSeveralResults(t *testing.T) {
 	server.Each(t, func(t *testing.T, s *server.Server) {
 		shop, p := shopOf(t, s, setup, byVersion)
 		db := session(t, s, "root", shop, "")
-		execute(t, db, "CREATE PROCEDURE many() BEGIN SELECT 1 AS a; SELECT 2, 3; UPDATE products SET name='x' WHERE FALSE; SELECT 4; END")
 		execute(t, db, "CREATE PROCEDURE readers() BEGIN SELECT 1 AS a; SELECT 2, 3; SELECT 4; END")
 		app := session(t, p.server(s), "root", shop, "multiStatements=true")
 		for q, want := range map[string]string{
 			"CALL readers()": "1 / 2|3 / 4",
 			"CALL two()":     "1,2",
 			"CALL readers(); SELECT 5; CALL readers()": "1 / 2|3 / 4 / 5 / 1 / 2|3 / 4",
-			"SELECT 1; UPDATE products SET price=1 WHERE id=100; SELECT price, version FROM products WHERE id=100; SELECT 4": "1 /  / 1|2 / 4",
+			"SELECT 1; UPDATE products SET price=1 WHERE id=100; SELECT price, version FROM products WHERE id=100; SELECT 4": "1 / 1|2 / 4",
 			"SELECT 1; /* a comment */ SELECT ';'; SELECT 3;":                                                                "1 / ; / 3",
 		} {
 			got, err := results(app, q)
@@ -171,7 +176,8 @@ func TestSeveralResults(t *testing.T) {
 		if wrong := gives("1")(run(app, "SELECT 1", shop)); wrong != "" {
 			t.Error("after it: ", wrong)
 		}
-		if wrong := refused("routine")(run(app, "CALL many()", shop)); wrong != "" {
+		execute(t, session(t, p.server(s), "root", shop, ""), "CREATE PROCEDURE writer() BEGIN SELECT 1; UPDATE products SET name='x' WHERE id=100; END")
+		if wrong := refused("routine")(run(app, "CALL writer()", shop)); wrong != "" {
 			t.Error(wrong)
 		}
 	})

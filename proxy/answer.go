@@ -269,6 +269,7 @@ func (s *session) relayToEnd(a *answer) (more bool, err error) {
 // relayFile passes the content of LOCAL INFILE from client to backend: packets
 // up to an empty one.
 func (s *session) relayFile() error {
+	s.cur = nil // the statement's bytes give way to the file's
 	if err := s.client.Flush(); err != nil {
 		return err
 	}

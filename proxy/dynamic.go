@@ -10,13 +10,21 @@ import (
 // dynamic is an SQL-level prepared statement.
 type dynamic struct {
 	sql        string
+	db         string // database in which it was prepared, which its names belong to
 	generation uint64 // of the rules that judged it
-	refused    string // why it must not be executed, or ""
+	verdict
+}
+
+// verdict is what the rules say of a text that is prepared at SQL level.
+type verdict struct {
+	refused string // why it must not be executed, or ""
+	ddl     bool   // it may change what the rules rest on
 }
 
 // dynamic judges the text of PREPARE and EXECUTE IMMEDIATE before the server
 // sees it. done is true where the client has its answer.
 func (s *session) dynamic(kind control, name string, stmt sqltext.Span) (done bool, err error) {
+	s.running = dynamic{}
 	t := &s.text
 	at := int(stmt.Start) + 2 // EXECUTE IMMEDIATE text
 	if kind == prepareSQL {
@@ -41,15 +49,19 @@ func (s *session) dynamic(kind control, name string, stmt sqltext.Span) (done bo
 	default:
 		return true, s.refuse(nil, "dynamic", "the text of a prepared statement must be a string or a user variable, so that it can be judged")
 	}
-	reason := s.judge(sql)
+	if err := s.decide(sql); err != nil {
+		return true, err
+	}
+	d := dynamic{string(sql), s.state.db, s.rules.Generation, s.judge(sql, s.state.db)}
 	if kind == prepareSQL {
 		// Preparing writes nothing: it is EXECUTE that is refused.
-		s.dynamics[strings.ToLower(name)] = dynamic{string(sql), s.rules.Generation, reason}
+		s.dynamics[strings.ToLower(name)] = d
 		return false, nil
 	}
-	if reason != "" {
-		return true, s.refuse(nil, "dynamic", reason)
+	if d.refused != "" {
+		return true, s.refuse(nil, "dynamic", d.refused)
 	}
+	s.running = d
 	return false, nil
 }
 
@@ -76,43 +88,51 @@ func (s *session) variable(name string) (sql []byte, readable bool, err error) {
 	return sql, true, nil
 }
 
-// judge gives the reason for which a text must not be prepared at SQL level.
-func (s *session) judge(sql []byte) string {
+// judge says whether a text that is prepared at SQL level may be executed.
+func (s *session) judge(sql []byte, db string) verdict {
+	var v verdict
 	var t sqltext.Text
 	if err := t.Lex(sql, &s.state.lex); err != nil {
 		if s.rules.MentionsRaw(sql) {
-			return "the prepared text cannot be read, and the name of a guarded table is in it"
+			v.refused = "the prepared text cannot be read, and the name of a guarded table is in it"
 		}
-		return ""
+		return v
 	}
 	for _, stmt := range t.Statements(nil) {
 		switch kind, _ := classify(&t, stmt); kind {
 		case setHint:
-			return "SET @ifmatch cannot be prepared at SQL level"
+			return verdict{refused: "SET @ifmatch cannot be prepared at SQL level"}
 		case prepareSQL, immediate:
-			return "PREPARE within a prepared text cannot be judged"
+			return verdict{refused: "PREPARE within a prepared text cannot be judged"}
 		}
-		switch plan := s.rules.Plan(&t, stmt, s.env(s.state.db)); plan.Verdict {
+		plan := s.rules.Plan(&t, stmt, s.env(db))
+		switch plan.Verdict {
 		case rewrite.Refuse:
-			return plan.Reason
+			return verdict{refused: plan.Reason}
 		case rewrite.Guard:
-			return "a write on " + plan.Table.Label + " cannot be guarded yet when it is prepared at SQL level; send it as text or by the binary protocol"
+			return verdict{refused: "a write on " + plan.Table.Label + " cannot be guarded yet when it is prepared at SQL level; send it as text or by the binary protocol"}
 		}
+		v.ddl = v.ddl || plan.DDL
 	}
-	return ""
+	return v
 }
 
-// executable gives the reason for which EXECUTE name must not be run. A statement
-// is judged anew where the rules have changed since it was prepared.
-func (s *session) executable(name string) string {
-	name = strings.ToLower(name)
-	d, ok := s.dynamics[name]
+// executeDynamic judges EXECUTE name before the server sees it. A statement is judged
+// anew where the rules have changed since it was prepared, and one that was not
+// seen when it was prepared is not executed. done is true where the client has
+// its answer.
+func (s *session) executeDynamic(name string) (done bool, err error) {
+	d, ok := s.dynamics[strings.ToLower(name)]
 	if !ok {
-		return "" // the server knows it no more than the proxy does
+		return true, s.answerError(1243, "HY000", "Unknown prepared statement handler ("+name+") given to EXECUTE")
 	}
 	if d.generation != s.rules.Generation {
-		d = dynamic{d.sql, s.rules.Generation, s.judge([]byte(d.sql))}
-		s.dynamics[name] = d
+		d.generation, d.verdict = s.rules.Generation, s.judge([]byte(d.sql), d.db)
+		s.dynamics[strings.ToLower(name)] = d
 	}
-	return d.refused
+	if d.refused != "" {
+		return true, s.refuse(nil, "dynamic", d.refused)
+	}
+	s.running = d
+	return false, nil
 }

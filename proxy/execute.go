@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"ifmatch/rewrite"
+	"ifmatch/sqltext"
 	"ifmatch/wire"
 )
 
@@ -26,9 +27,14 @@ func (s *session) find(p []byte) (*statement, error) {
 	return s.stmts[id], nil
 }
 
-// unknownStatement answers as the server does where it has no such statement.
-func (s *session) unknownStatement(p []byte, what string) error {
-	return s.answerError(1243, "HY000", "Unknown prepared statement handler ("+strconv.FormatUint(uint64(binary.LittleEndian.Uint32(p[1:])), 10)+") given to "+what)
+// unknownStatement answers an execution as the server does where it has no such statement.
+func (s *session) unknownStatement(p []byte) error {
+	where := "mysql_stmt_precheck"
+	if s.state.lex.Flavor == sqltext.MariaDB {
+		where = "mysqld_stmt_execute"
+	}
+	id := strconv.FormatUint(uint64(binary.LittleEndian.Uint32(p[1:])), 10)
+	return s.answerError(1243, "HY000", "Unknown prepared statement handler ("+id+") given to "+where)
 }
 
 // execute carries out COM_STMT_EXECUTE.
@@ -42,7 +48,7 @@ func (s *session) execute() error {
 		return err
 	}
 	if st == nil {
-		return s.unknownStatement(p, "mysqld_stmt_execute")
+		return s.unknownStatement(p)
 	}
 	s.srv.counters.statements.Add(1)
 	if s.tx.doomed != nil {
@@ -68,8 +74,8 @@ func (s *session) execute() error {
 		return s.refuse(nil, "statement", st.refused)
 	}
 	if st.kind == executeSQL {
-		if reason := s.executable(st.name); reason != "" {
-			return s.refuse(nil, "dynamic", reason)
+		if done, err := s.executeDynamic(st.name); done {
+			return err
 		}
 	}
 	if st.plan != nil {
@@ -116,7 +122,7 @@ func (s *session) executePlain(st *statement, p []byte) error {
 		return err
 	}
 	s.settle(st.kind, st.name, st.reading, &a)
-	if st.ddl && a.failed == nil {
+	if (st.ddl || st.kind == executeSQL && s.running.ddl) && a.failed == nil {
 		s.changed()
 	}
 	return s.client.Flush()

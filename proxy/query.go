@@ -103,6 +103,8 @@ func (s *session) several(attrs, sql []byte) error {
 			return s.unlexedRest(attrs, one)
 		}
 		s.spans = s.text.Statements(s.spans[:0])
+		s.cur = &s.text
+		s.rules = s.srv.rules.Load() // the statement before may have changed the schema
 		s.failed = false
 		s.part, s.partAttrs = one, attrs
 		err := s.statement(attrs, s.spans[0])
@@ -158,8 +160,8 @@ func (s *session) statement(attrs []byte, stmt sqltext.Span) error {
 			return err
 		}
 	case executeSQL:
-		if reason := s.executable(name); reason != "" {
-			return s.refuse(nil, "dynamic", reason)
+		if done, err := s.executeDynamic(name); done {
+			return err
 		}
 	case plain, begin, commit, rollback, rollbackTo, savepoint, release, use, set, call:
 		if !s.rules.Mentions(&s.text, stmt) {
@@ -231,7 +233,8 @@ func (s *session) passQueryOf(kind control, name string, stmt sqltext.Span, plan
 		return err
 	}
 	s.settle(kind, name, changes, &a)
-	if plan != nil && plan.DDL && a.failed == nil {
+	ddl := plan != nil && plan.DDL || (kind == executeSQL || kind == immediate) && s.running.ddl
+	if ddl && a.failed == nil {
 		// Before the client hears of it: what it tells others is then true.
 		s.changed()
 	}

@@ -55,6 +55,7 @@ type session struct {
 	partAttrs []byte             // and the query attributes of the text
 	failed    bool               // the statement at hand ended with an error
 	dynamics  map[string]dynamic // SQL-level prepared statements by name
+	running   dynamic            // the one that is executed
 
 	rules   *rewrite.Rules // for the statement at hand
 	text    sqltext.Text   // of COM_QUERY

@@ -128,7 +128,7 @@ type Set struct {
 // New gives an empty set that keeps the limit rows that were read last, and not
 // more than 512 bytes of keys and tokens for each of them on the average. Older
 // rows become unread and are counted by Evicted. So do rows whose key or token
-// is longer than 65,535 bytes.
+// is longer than 65,535 bytes. A limit above 2,097,152 counts as that.
 func New(limit int) *Set {
 	limit = min(max(limit, 0), 1<<21)
 	return &Set{limit: limit, maxBytes: max(limit*bytesPerRow, 1<<18)}

@@ -127,8 +127,8 @@ func (s *slab) fill(slot, hash, table uint32, key, token []byte, at int64) {
 
 // copyOf makes a copy of a row outside index and list.
 func (s *slab) copyOf(slot uint32) uint32 {
-	to := s.take()
 	s.reserve(s.size(s.entries[slot].block)) // so that key and token stay where they are
+	to := s.take()
 	from := s.entries[slot]
 	key, token := s.bytes(slot)
 	s.fill(to, from.hash, from.table, key, token, from.at)

@@ -155,6 +155,25 @@ func (s *Set) current(shadow uint32) uint32 {
 	return s.find(e.hash, e.table, s.key(shadow))
 }
 
+// wrote says whether the open transaction wrote a row, or may have.
+func (s *Set) wrote(table uint32, key []byte) bool {
+	if len(s.log) == 0 && s.dropped == 0 {
+		return false
+	}
+	slot := s.find(hashOf(table, key), table, key)
+	return s.lost || s.dropped > 0 || slot != 0 && s.entries[slot].undo != 0
+}
+
+// changes gives the rows that the open transaction wrote, with the token before
+// the first write; read is false where the row was unread. A row may come more
+// than once.
+func (s *Set) changes(yield func(table uint32, key, before []byte, read bool)) {
+	for _, r := range s.log {
+		key, before := s.bytes(r.shadow)
+		yield(s.entries[r.shadow].table, key, before, r.read)
+	}
+}
+
 // back undoes the log down to a mark.
 func (s *Set) back(mark int) {
 	if s.dropped > 0 && mark < len(s.log)+s.dropped {
@@ -235,10 +254,10 @@ func (s *Set) cut(mark int) {
 // unless it is much.
 func (s *Set) end() {
 	s.cut(0)
-	log, savepoints := s.log, s.savepoints[:0]
+	log, savepoints := s.log, s.savepoints
 	if cap(log) > 1024 {
 		log = nil
 	}
-	clear(savepoints[:cap(savepoints)])
-	s.undo = undo{log: log, savepoints: savepoints}
+	clear(savepoints) // the names
+	s.undo = undo{log: log, savepoints: savepoints[:0]}
 }

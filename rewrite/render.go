@@ -93,12 +93,15 @@ func (w *writer) prepared() bool { return w.b == nil }
 // bytes copies the client's bytes [from, to) of its text.
 func (w *writer) bytes(from, to int32) { w.buf = append(w.buf, w.sql[from:to]...) }
 
-// tokens copies the client's bytes of a part, and counts its parameters.
+// tokens copies the tokens of a part to another place, and counts its
+// parameters. Comments stay behind: their marks would not match there.
 func (w *writer) tokens(p part) {
-	if p.empty() {
-		return
+	for i := p.from; i < p.to; i++ {
+		if i > p.from && w.toks[i].Start != w.toks[i-1].End {
+			w.buf = append(w.buf, ' ')
+		}
+		w.bytes(w.toks[i].Start, w.toks[i].End)
 	}
-	w.bytes(w.toks[p.from].Start, w.toks[p.to-1].End)
 	w.count(p)
 }
 
@@ -143,6 +146,7 @@ func (w *writer) statement() {
 			w.bytes(at, w.toks[a.value.from].Start)
 			w.value()
 			at, tok = w.toks[a.value.to-1].End, a.value.to
+			w.balance(a.value)
 		}
 	}
 	if w.wrap {
@@ -158,6 +162,17 @@ func (w *writer) statement() {
 	w.guard()
 	w.bytes(at, int32(len(w.sql)))
 	w.count(part{tok, len(w.toks)})
+}
+
+// balance makes up for the mark of an executable comment that begins or ends
+// within a part that was left out.
+func (w *writer) balance(p part) {
+	switch first, last := w.toks[p.from].Exec, w.toks[p.to-1].Exec; {
+	case first && !last:
+		w.lit(" */")
+	case last && !first:
+		w.lit(" /*! ")
+	}
 }
 
 // bump appends the assignment that raises the version.
