@@ -103,10 +103,12 @@ func (s *session) serve() {
 	err = s.commands()
 	var be *backendError
 	switch {
-	case err == nil, errors.Is(err, errEnd), errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed):
+	case err == nil, errors.Is(err, errEnd), errors.Is(err, net.ErrClosed):
 		s.log.Debug("session ended")
 	case errors.As(err, &be):
 		s.backendLost(be)
+	case errors.Is(err, io.EOF):
+		s.log.Debug("session ended")
 	default:
 		s.protocolError(err)
 	}

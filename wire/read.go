@@ -134,6 +134,7 @@ func (c *Conn) Pass(dst *Conn) error {
 	for {
 		for cur.left > 0 {
 			if err := c.fillWithin(1); err != nil {
+				dst.cutShort()
 				return err
 			}
 			k := min(cur.left, c.w-c.r)
@@ -146,6 +147,7 @@ func (c *Conn) Pass(dst *Conn) error {
 			break
 		}
 		if err := c.continuation(); err != nil {
+			dst.cutShort()
 			return err
 		}
 		dst.putHeader(cur.phys)

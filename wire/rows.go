@@ -93,6 +93,9 @@ func (c *Conn) PassRows(dst *Conn) (first byte, n int, err error) {
 			}
 		}
 		if err != nil {
+			if more {
+				dst.cutShort()
+			}
 			return 0, 0, err
 		}
 		if end {
@@ -101,6 +104,9 @@ func (c *Conn) PassRows(dst *Conn) (first byte, n int, err error) {
 			return first, n, nil
 		}
 		if err := c.fillRows(need, dst, left > 0 || more); err != nil {
+			if left > 0 || more {
+				dst.cutShort()
+			}
 			return 0, 0, err
 		}
 	}

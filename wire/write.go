@@ -1,5 +1,7 @@
 package wire
 
+import "io"
+
 // WritePacket buffers a packet with this payload, split where it is longer than
 // MaxPhysical. The payload is not kept.
 func (c *Conn) WritePacket(payload []byte) error {
@@ -71,6 +73,14 @@ func (c *Conn) putHeader(n int) {
 	h[0], h[1], h[2], h[3] = byte(n), byte(n>>8), byte(n>>16), c.seq
 	c.seq++
 	c.wn += headerSize
+}
+
+// cutShort ends all writing where a packet has been passed on in part and the
+// rest will not come: whatever followed would be read as part of it.
+func (c *Conn) cutShort() {
+	if c.werr == nil {
+		c.werr = &WriteError{Err: io.ErrUnexpectedEOF}
+	}
 }
 
 // put buffers p where it fits, else sends the buffer and p together.

@@ -9,6 +9,9 @@
 // round only. Where ifmatch is sent a plain write, the others are sent the write
 // as ifmatch would rewrite it: the server has the same work in all of them.
 //
+// The server is one of its own, unless IFMATCH_TEST_MARIADB names one: on that one
+// the database bench is made, or its two tables are made anew.
+//
 // CPU and resident memory are those of the process in the middle. Figures are
 // medians over the rounds, with least and greatest.
 package main

@@ -43,10 +43,15 @@ func measure(ctx context.Context, l *lab, opt options, log io.Writer) ([]cell, e
 			}
 		}
 	}
+	begin, end := "", "\n"
+	if onTerminal(log) {
+		begin, end = "\r", " " // one line, written over
+		defer fmt.Fprintln(log)
+	}
 	for round := range opt.rounds {
 		for done, i := range rand.Perm(len(cells)) {
 			c := &cells[i]
-			fmt.Fprintf(log, "\rround %d of %d, %d of %d: %-25s %4d connections ", round+1, opt.rounds, done+1, len(cells), c.work.name, c.connections)
+			fmt.Fprintf(log, "%sround %d of %d, %d of %d: %-25s %4d connections%s", begin, round+1, opt.rounds, done+1, len(cells), c.work.name, c.connections, end)
 			for _, k := range rand.Perm(len(l.targets)) {
 				if err := ctx.Err(); err != nil {
 					return nil, err
@@ -59,8 +64,17 @@ func measure(ctx context.Context, l *lab, opt options, log io.Writer) ([]cell, e
 			}
 		}
 	}
-	fmt.Fprintln(log)
 	return cells, nil
+}
+
+// onTerminal reports whether what is written to w is seen at once.
+func onTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
 // take makes one measurement.
