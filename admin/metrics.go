@@ -30,17 +30,18 @@ type Metrics struct {
 	reloadOK   prometheus.Gauge
 	reloadTime prometheus.Gauge
 
-	// known are the statements' counters that were used before, for a look-up
-	// that allocates nothing. The map is not changed but replaced, under mu.
-	known  atomic.Pointer[map[statementKey]prometheus.Counter]
+	// known are the tables' counters that were used before, for a look-up that
+	// allocates nothing. The map is not changed but replaced, under mu.
+	known  atomic.Pointer[map[counterKey]prometheus.Counter]
 	mu     sync.Mutex
 	stages sync.Map // stage → prometheus.Observer
 }
 
-// statementKey are the labels of a statement's counter.
-type statementKey struct {
-	table   string
-	verdict rewrite.Verdict
+// counterKey names a counter of one table.
+type counterKey struct {
+	of    *prometheus.CounterVec
+	table string
+	label string // the second one; "" where there is none
 }
 
 // NewMetrics returns counters that are registered and at zero.
@@ -67,7 +68,7 @@ func NewMetrics() *Metrics {
 		reloadOK:   gauge("ifmatch_policy_last_reload_successful", "1 if the policy file was right when it was read last."),
 		reloadTime: gauge("ifmatch_policy_last_reload_timestamp_seconds", "When the policy in force was read."),
 	}
-	m.known.Store(&map[statementKey]prometheus.Counter{})
+	m.known.Store(&map[counterKey]prometheus.Counter{})
 	m.registry.MustRegister(m.statements, m.conflicts, m.refused, m.unread, m.evicted, m.sessions, m.handshakes,
 		m.panics, m.seconds, m.reloadOK, m.reloadTime,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -76,7 +77,11 @@ func NewMetrics() *Metrics {
 
 // Statement counts a statement that names a guarded table.
 func (m *Metrics) Statement(table string, v rewrite.Verdict) {
-	key := statementKey{table, v}
+	m.count(counterKey{m.statements, table, v.String()})
+}
+
+// count adds one to a counter.
+func (m *Metrics) count(key counterKey) {
 	c, ok := (*m.known.Load())[key]
 	if !ok {
 		c = m.learn(key)
@@ -84,12 +89,16 @@ func (m *Metrics) Statement(table string, v rewrite.Verdict) {
 	c.Inc()
 }
 
-// learn adds a statement's counter to those that are known.
-func (m *Metrics) learn(key statementKey) prometheus.Counter {
+// learn adds a counter to those that are known.
+func (m *Metrics) learn(key counterKey) prometheus.Counter {
+	labels := []string{key.table, key.label}
+	if key.label == "" {
+		labels = labels[:1]
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	known := maps.Clone(*m.known.Load())
-	known[key] = m.statements.WithLabelValues(key.table, key.verdict.String())
+	known[key] = key.of.WithLabelValues(labels...)
 	m.known.Store(&known)
 	return known[key]
 }
@@ -102,8 +111,8 @@ func (m *Metrics) Conflict(table string, k rewrite.Kind) {
 // Refused counts a statement that was refused. reason is one of a few words.
 func (m *Metrics) Refused(reason string) { m.refused.WithLabelValues(reason).Inc() }
 
-// Unread counts a write that was refused because its row has no expectation.
-func (m *Metrics) Unread(table string) { m.unread.WithLabelValues(table).Inc() }
+// Unread counts a write to a row with no expectation, allowed or refused.
+func (m *Metrics) Unread(table string) { m.count(counterKey{of: m.unread, table: table}) }
 
 // Sessions adds to the number of open sessions.
 func (m *Metrics) Sessions(delta int) { m.sessions.Add(float64(delta)) }

@@ -12,6 +12,7 @@ func TestNamesOfTheTable(t *testing.T) {
 			do(A, "UPDATE `products` `p` SET `p`.`price`=1 WHERE `p`.`id`=100", affects(1)),
 			do(A, "UPDATE shop . products SET price=1 WHERE ID=100", affects(1)),
 			do(A, "UPDATE products SET PRICE=1 WHERE (id=100)", affects(1)),
+			do(A, "UPDATE PRODUCTS SET price=1 WHERE id=100", fails(1146, "42S02")), // the servers' names have a case
 			do(A, "UPDATE products SET price=1 WHERE 100=id", affects(1)),
 			do(A, "UPDATE LOW_PRIORITY IGNORE products SET price=1 WHERE id=100 ORDER BY id LIMIT 1", affects(1)),
 			do(A, "/*! UPDATE */ products SET price=1 WHERE id=100", affects(1)),

@@ -66,6 +66,7 @@ func TestPreparedParameters(t *testing.T) {
 			do(A, "UPDATE t SET s=?, n=? WHERE id=? AND v=?", affects(1), long, nil, "a", 2),
 			do(direct, "SELECT LENGTH(s), s=REPEAT('long ', 1048576), n, v FROM t WHERE id='a'", gives("5242880|1|NULL|3")),
 			do(A, "UPDATE t SET s=?, n=? WHERE id=? AND v=?", conflict("id='a': expected v=2, found v=3"), long, 1, "a", 2),
+			do(A, "UPDATE t SET s=?, n=? WHERE id=? AND v=? AND n>?", affects(0), long, 1, "a", 3, 5),
 			do(A, "UPDATE t SET s=? WHERE id=? AND v=?", conflict("expected v=NULL, found v=3"), "x", "a", nil),
 			do(A, "UPDATE t SET s=? WHERE id=?", affects(0), "x", nil),
 			do(A, "UPDATE t SET s=? WHERE id=? AND n<=>?", affects(1), "x", "a", nil),

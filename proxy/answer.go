@@ -67,17 +67,26 @@ func (s *session) send(pieces ...[]byte) error {
 // passCommand hands the client's current packet on to the backend as it came.
 func (s *session) passCommand() error {
 	s.backend.ResetSeq()
-	if err := s.client.Pass(s.backend); err != nil {
-		var write *wire.WriteError
-		if errors.As(err, &write) {
-			return &backendError{err}
-		}
+	if err := s.passToBackend(); err != nil {
 		return err
 	}
 	if err := s.backend.Flush(); err != nil {
 		return &backendError{err}
 	}
 	return nil
+}
+
+// passToBackend hands the client's current packet on without flushing it.
+func (s *session) passToBackend() error {
+	err := s.client.Pass(s.backend)
+	if err == nil {
+		return nil
+	}
+	var write *wire.WriteError
+	if errors.As(err, &write) {
+		return &backendError{err}
+	}
+	return err
 }
 
 // clientOK gives the OK packet p, which was parsed as ok, as the client is to
@@ -208,24 +217,14 @@ func (s *session) relayResult(a *answer) (more bool, err error) {
 // relayRows passes column definitions and rows on.
 func (s *session) relayRows(columns uint64, a *answer) (more bool, err error) {
 	for range columns {
-		if _, _, err := s.next(); err != nil {
-			return false, err
-		}
-		if err := s.pass(); err != nil {
+		if a.failed, err = s.relayDefinition(); a.failed != nil || err != nil {
 			return false, err
 		}
 	}
 	if !s.caps.Has(wire.ClientDeprecateEOF) {
-		if _, _, err := s.next(); err != nil {
-			return false, err
-		}
-		p, err := s.payload()
+		eof, p, err := s.endOfDefinitions()
 		if err != nil {
 			return false, err
-		}
-		eof, err := wire.ParseEOF(p)
-		if err != nil {
-			return false, &backendError{err}
 		}
 		if err := s.client.WritePacket(s.clientEOF(eof, p)); err != nil {
 			return false, err
@@ -237,6 +236,65 @@ func (s *session) relayRows(columns uint64, a *answer) (more bool, err error) {
 		}
 	}
 	return s.relayToEnd(a)
+}
+
+// relayDefinition passes one definition of a column or parameter on. An error in
+// its place ends the answer, for clients too.
+func (s *session) relayDefinition() (failed *wire.ERR, err error) {
+	instead, err := s.nextDefinition()
+	if err != nil {
+		return nil, err
+	}
+	if instead {
+		return s.passERR()
+	}
+	return nil, s.pass()
+}
+
+// dropDefinition is relayDefinition for one that the client is not to see.
+func (s *session) dropDefinition() (failed *wire.ERR, err error) {
+	instead, err := s.nextDefinition()
+	if err != nil {
+		return nil, err
+	}
+	if instead {
+		return s.passERR()
+	}
+	if err := s.backend.Drop(); err != nil {
+		return nil, &backendError{err}
+	}
+	return nil, nil
+}
+
+// nextDefinition waits for a definition, or an error instead. Anything else means
+// that the backend has announced a wrong number of them.
+func (s *session) nextDefinition() (instead bool, err error) {
+	first, n, err := s.next()
+	switch {
+	case err != nil:
+		return false, err
+	case first == wire.ERRHeader:
+		return true, nil
+	case n == 0 || first >= wire.LocalInfileHeader:
+		return false, &backendError{&wire.MalformedError{What: "another packet in the place of a definition"}}
+	}
+	return false, nil
+}
+
+// endOfDefinitions waits for the EOF behind definitions.
+func (s *session) endOfDefinitions() (wire.EOF, []byte, error) {
+	if _, _, err := s.next(); err != nil {
+		return wire.EOF{}, nil, err
+	}
+	p, err := s.payload()
+	if err != nil {
+		return wire.EOF{}, nil, err
+	}
+	eof, err := wire.ParseEOF(p)
+	if err != nil {
+		return eof, nil, &backendError{err}
+	}
+	return eof, p, nil
 }
 
 // relayToEnd passes packets on up to and with the one that ends the rows.
@@ -278,7 +336,7 @@ func (s *session) relayFile() error {
 		if err != nil {
 			return err
 		}
-		if err := s.client.Pass(s.backend); err != nil {
+		if err := s.passToBackend(); err != nil {
 			return err
 		}
 		if n == 0 {

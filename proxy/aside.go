@@ -3,6 +3,7 @@ package proxy
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 
 	"ifmatch/rewrite"
@@ -84,19 +85,23 @@ func (s *session) dropDefinitions(n uint16) error {
 	if n == 0 {
 		return nil
 	}
-	count := int(n)
-	if !s.caps.Has(wire.ClientDeprecateEOF) {
-		count++
-	}
-	for range count {
-		if _, _, err := s.next(); err != nil {
+	for range n {
+		instead, err := s.nextDefinition()
+		if err != nil {
 			return err
+		}
+		if instead {
+			return &backendError{errors.New("an error in the place of a definition")}
 		}
 		if err := s.backend.Drop(); err != nil {
 			return &backendError{err}
 		}
 	}
-	return nil
+	if s.caps.Has(wire.ClientDeprecateEOF) {
+		return nil
+	}
+	_, _, err := s.endOfDefinitions()
+	return err
 }
 
 // closeAside closes a statement that the client does not know.
@@ -158,6 +163,7 @@ func (s *session) collectRows(columns int, binaryRows bool, rows []rewrite.Row) 
 	for i := range types {
 		types[i] = wire.TypeVarString
 	}
+	size := 0 // of all rows
 	for {
 		first, n, err := s.next()
 		if err != nil {
@@ -192,6 +198,9 @@ func (s *session) collectRows(columns int, binaryRows bool, rows []rewrite.Row) 
 		}
 		if len(rows) == maxAsideRows {
 			return nil, nil, 0, &backendError{fmt.Errorf("more than %d rows in an answer to the proxy itself", maxAsideRows)}
+		}
+		if size += len(p); size > maxAnswer {
+			return nil, nil, 0, &backendError{&wire.TooLargeError{Size: size, Limit: maxAnswer}}
 		}
 		row, err := stringRow(p, types, binaryRows)
 		if err != nil {

@@ -54,8 +54,9 @@ func (s *session) dynamic(kind control, name string, stmt sqltext.Span) (done bo
 	}
 	d := dynamic{string(sql), s.state.db, s.rules.Generation, s.judge(sql, s.state.db)}
 	if kind == prepareSQL {
-		// Preparing writes nothing: it is EXECUTE that is refused.
-		s.dynamics[strings.ToLower(name)] = d
+		// Preparing writes nothing: it is EXECUTE that is refused. Until the server
+		// has prepared it the name may stand for what it stood for before.
+		s.running = d
 		return false, nil
 	}
 	if d.refused != "" {

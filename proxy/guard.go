@@ -15,6 +15,9 @@ import (
 // met no row, and so had no effect, and would meet one now.
 const maxTries = 4
 
+// errDeadlock is ER_LOCK_DEADLOCK.
+const errDeadlock = 1213
+
 // guarded is a write on its way. What is sent stands in the session's out.
 type guarded struct {
 	plan  *rewrite.Plan
@@ -129,6 +132,10 @@ func (s *session) explain(g *guarded, ok *wire.OK, p []byte, try int) (done bool
 		return true, err
 	}
 	s.srv.cfg.Meter.Seconds(stageExplain, time.Since(start))
+	if failed != nil && failed.Code == errDeadlock {
+		// The server has rolled the transaction back and the client must know.
+		return true, s.answerError(failed.Code, failed.State, failed.Message)
+	}
 	if failed != nil {
 		s.log.Info("no reason could be proved for a write that met no row", "table", g.plan.Table.Label, "code", failed.Code)
 		return true, s.conflict(g.plan.Unknown(&s.binding))
@@ -138,13 +145,20 @@ func (s *session) explain(g *guarded, ok *wire.OK, p []byte, try int) (done bool
 	case rewrite.InConflict, rewrite.Full:
 		return true, s.conflict(c)
 	case rewrite.HoldsNow:
-		if try >= maxTries {
+		if try >= maxTries || g.once() {
 			return true, s.conflict(g.plan.Unknown(&s.binding))
 		}
 		return false, nil
 	}
+	if g.once() {
+		return true, s.finish(ok, p)
+	}
 	return true, s.again(g)
 }
+
+// once reports whether the write can be sent only once: the server forgets what
+// came as long data when it has executed the statement.
+func (g *guarded) once() bool { return g.st != nil && len(g.st.long) > 0 }
 
 // again repeats a write whose own condition picks no row: what ROW_COUNT() and
 // SHOW WARNINGS say afterwards is then the write's and not the probe's.

@@ -34,7 +34,7 @@ func fail(reason string, err error) error { return &handshakeError{reason: reaso
 
 // open connects to the backend and relays greeting and authentication.
 func (s *session) open() error {
-	deadline := time.Now().Add(handshakeTimeout)
+	deadline := time.Now().Add(s.srv.handshake)
 	s.client.SetDeadline(deadline)
 	nc, err := (&net.Dialer{Timeout: dialTimeout}).Dial("tcp", s.srv.cfg.Backend)
 	if err != nil {
@@ -75,6 +75,10 @@ func (s *session) handshake() error {
 		s.connectError(2007, "ifmatch: the server at "+s.srv.cfg.Backend+" speaks another protocol")
 		return &handshakeError{reason: "backend-greeting", err: err, told: true}
 	}
+	if !greeting.Capabilities.Has(wire.ClientProtocol41) {
+		s.connectError(2007, "ifmatch: the server at "+s.srv.cfg.Backend+" speaks a protocol before 4.1, which is not supported")
+		return &handshakeError{reason: "backend-greeting", err: errors.New("the server speaks a protocol before 4.1"), told: true}
+	}
 	s.id = greeting.ConnectionID
 	s.log = s.log.With("session", s.id, "client", s.client.NetConn().RemoteAddr().String())
 	server := greeting.Capabilities
@@ -98,7 +102,7 @@ func (s *session) handshake() error {
 		if tlsConfig == nil {
 			return fail("client-protocol", errors.New("the client asks for TLS that was not offered"))
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), handshakeTimeout)
+		ctx, cancel := context.WithTimeout(context.Background(), s.srv.handshake)
 		defer cancel()
 		if err := s.client.StartTLSServer(ctx, tlsConfig); err != nil {
 			return fail("client-tls", err)
@@ -163,7 +167,7 @@ func (s *session) backendTLS(server wire.Capability, response *wire.HandshakeRes
 	if err := s.backend.Flush(); err != nil {
 		return fail("backend-gone", &backendError{err})
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), handshakeTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), s.srv.handshake)
 	defer cancel()
 	if err := s.backend.StartTLSClient(ctx, cfg); err != nil {
 		s.answerError(2026, "HY000", "ifmatch: TLS with the server at "+s.srv.cfg.Backend+" failed: "+err.Error())

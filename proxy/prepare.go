@@ -169,6 +169,9 @@ func (s *session) relayPrepared(st *statement) error {
 	if err != nil {
 		return &backendError{err}
 	}
+	if st.plan != nil && int(ok.Params) != len(st.args) {
+		return &backendError{&wire.MalformedError{What: "answer to COM_STMT_PREPARE has a wrong number of parameters"}}
+	}
 	st.id, st.backend, st.params = ok.ID, ok.ID, int(ok.Params)
 	shown := ok
 	if st.plan != nil {
@@ -178,64 +181,60 @@ func (s *session) relayPrepared(st *statement) error {
 	if err := s.client.WritePacket(shown.Append(nil)); err != nil {
 		return err
 	}
-	if err := s.relayParams(st, int(ok.Params)); err != nil {
+	failed, err := s.relayParams(st, int(ok.Params))
+	if failed == nil && err == nil {
+		failed, err = s.relayDefinitions(int(ok.Columns), nil)
+	}
+	if err != nil {
 		return err
 	}
-	if err := s.relayDefinitions(int(ok.Columns)); err != nil {
-		return err
+	if failed == nil {
+		s.stmts[st.id], s.lastStmt = st, st.id
 	}
-	s.stmts[st.id] = st
-	s.lastStmt = st.id
 	return s.client.Flush()
 }
 
 // relayParams relays the definitions of the client's parameters and drops the
 // others.
-func (s *session) relayParams(st *statement, count int) error {
+func (s *session) relayParams(st *statement, count int) (failed *wire.ERR, err error) {
 	if st.plan == nil {
-		return s.relayDefinitions(count)
+		return s.relayDefinitions(count, nil)
 	}
 	seen := 0 // the client's parameters keep their order; one that is used twice is shown once
-	for i := range count {
-		if _, _, err := s.next(); err != nil {
-			return err
+	return s.relayDefinitions(count, func(i int) bool {
+		if i == count {
+			return st.params > 0 // the EOF
 		}
-		if i < len(st.args) && st.args[i].Kind == rewrite.ArgClient && st.args[i].Client == seen {
+		shown := st.args[i].Kind == rewrite.ArgClient && st.args[i].Client == seen
+		if shown {
 			seen++
-			if err := s.pass(); err != nil {
-				return err
-			}
-		} else if err := s.backend.Drop(); err != nil {
-			return &backendError{err}
 		}
-	}
-	if count == 0 || s.caps.Has(wire.ClientDeprecateEOF) {
-		return nil
-	}
-	if _, _, err := s.next(); err != nil {
-		return err
-	}
-	if st.params > 0 {
-		return s.pass()
-	}
-	if err := s.backend.Drop(); err != nil {
-		return &backendError{err}
-	}
-	return nil
+		return shown
+	})
 }
 
-// relayDefinitions relays count definitions and the EOF behind them.
-func (s *session) relayDefinitions(count int) error {
-	if count > 0 && !s.caps.Has(wire.ClientDeprecateEOF) {
-		count++
+// relayDefinitions relays count definitions and the EOF behind them, those that
+// are to be shown; the EOF is number count. With a nil shown it relays them all.
+func (s *session) relayDefinitions(count int, shown func(i int) bool) (failed *wire.ERR, err error) {
+	if count == 0 {
+		return nil, nil
 	}
-	for range count {
-		if _, _, err := s.next(); err != nil {
-			return err
+	for i := range count {
+		if shown == nil || shown(i) {
+			failed, err = s.relayDefinition()
+		} else {
+			failed, err = s.dropDefinition()
 		}
-		if err := s.pass(); err != nil {
-			return err
+		if failed != nil || err != nil {
+			return failed, err
 		}
 	}
-	return nil
+	if s.caps.Has(wire.ClientDeprecateEOF) {
+		return nil, nil
+	}
+	_, p, err := s.endOfDefinitions()
+	if err != nil || shown != nil && !shown(count) {
+		return nil, err
+	}
+	return nil, s.client.WritePacket(p)
 }

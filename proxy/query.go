@@ -271,6 +271,8 @@ func (s *session) settle(kind control, name string, changes bool, a *answer) {
 		if !s.tracked {
 			s.state.db = name
 		}
+	case prepareSQL:
+		s.dynamics[strings.ToLower(name)] = s.running
 	case deallocate:
 		delete(s.dynamics, strings.ToLower(name))
 	}

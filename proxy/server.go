@@ -83,6 +83,8 @@ type Server struct {
 	watch   *wire.Watcher
 	started time.Time
 
+	handshake, farewell time.Duration // handshakeTimeout and farewellTimeout; shorter in tests
+
 	mu       sync.Mutex
 	sessions map[*session]struct{}
 	listener net.Listener
@@ -102,7 +104,8 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("watch connections: %w", err)
 	}
-	s := &Server{cfg: cfg, log: cfg.Log, plans: newPlanCache(cfg.PlanCache), watch: watch, started: time.Now(), sessions: map[*session]struct{}{}}
+	s := &Server{cfg: cfg, log: cfg.Log, plans: newPlanCache(cfg.PlanCache), watch: watch, started: time.Now(), sessions: map[*session]struct{}{},
+		handshake: handshakeTimeout, farewell: farewellTimeout}
 	s.rules.Store(cfg.Rules)
 	return s, nil
 }
@@ -141,11 +144,11 @@ func (s *Server) start(nc net.Conn) {
 	ss := newSession(s, nc)
 	s.mu.Lock()
 	full := s.cfg.MaxSessions > 0 && len(s.sessions) >= s.cfg.MaxSessions
-	if !full && !s.draining.Load() {
+	draining := s.draining.Load()
+	if !full && !draining {
 		s.sessions[ss] = struct{}{}
 		s.wg.Add(1)
 	}
-	draining := s.draining.Load()
 	s.mu.Unlock()
 	switch {
 	case draining:

@@ -55,7 +55,7 @@ type session struct {
 	partAttrs []byte             // and the query attributes of the text
 	failed    bool               // the statement at hand ended with an error
 	dynamics  map[string]dynamic // SQL-level prepared statements by name
-	running   dynamic            // the one that is executed
+	running   dynamic            // the one that is prepared or executed
 
 	rules   *rewrite.Rules // for the statement at hand
 	text    sqltext.Text   // of COM_QUERY
@@ -96,11 +96,14 @@ func (s *session) serve() {
 		s.handshakeEnded(err)
 		return
 	}
-	stop, err := s.srv.watch.Watch(s.backend, s.backendGone)
-	if err == nil {
+	// Where a connection cannot be watched its end is noticed at its next use.
+	if stop, err := s.srv.watch.Watch(s.backend, s.backendGone); err == nil {
 		defer stop()
 	}
-	err = s.commands()
+	if stop, err := s.srv.watch.WatchBroken(s.client, s.kill); err == nil {
+		defer stop()
+	}
+	err := s.commands()
 	var be *backendError
 	switch {
 	case err == nil, errors.Is(err, errEnd), errors.Is(err, net.ErrClosed):
@@ -135,9 +138,31 @@ func (s *session) commands() error {
 			return err
 		}
 		s.rules = s.srv.rules.Load()
+		if s.backend.Buffered() > 0 {
+			// It would be taken for the answer to this command.
+			return &backendError{&wire.MalformedError{What: "packets behind the end of an answer"}}
+		}
 		if err := s.command(wire.Command(first), n); err != nil {
 			return err
 		}
+		s.trim()
+	}
+}
+
+// maxKept bounds each buffer that an idle session keeps, in bytes.
+const maxKept = 64 << 10
+
+// trim gives back what an unusually large statement has left behind.
+func (s *session) trim() {
+	const elements = maxKept / 64 // the size of an element, roughly
+	if len(s.text.SQL) > maxKept || cap(s.text.Tokens) > elements {
+		s.text, s.spans = sqltext.Text{}, nil
+	}
+	if cap(s.out) > maxKept || cap(s.scratch) > maxKept {
+		s.out, s.scratch = nil, nil
+	}
+	if cap(s.values) > elements || cap(s.params) > elements || cap(s.added) > maxKept {
+		s.exec, s.values, s.params, s.added = wire.Execute{}, nil, nil, nil
 	}
 }
 
@@ -189,11 +214,17 @@ func (s *session) wake() {
 	}
 }
 
+// farewellTimeout bounds what a session still does for its client once the
+// backend has hung up. It is long enough for a slow client to take what the
+// backend had sent before.
+const farewellTimeout = time.Minute
+
 // backendGone is called when the backend hangs up.
 func (s *session) backendGone() {
 	s.gone.Store(true)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.client.SetDeadline(time.Now().Add(s.srv.farewell))
 	s.wake()
 }
 

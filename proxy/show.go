@@ -192,12 +192,28 @@ func binaryRow(columns []wire.Column, row []wire.Value) []byte {
 // itself. The backend counts its own from 1.
 const firstOwn = 1 << 31
 
+// maxOwn bounds those of one session. The others count towards the server's
+// max_prepared_stmt_count.
+const maxOwn = 1000
+
+func (s *session) ownStatements() (n int) {
+	for _, st := range s.stmts {
+		if st.own {
+			n++
+		}
+	}
+	return n
+}
+
 // prepareOwn prepares SHOW IFMATCH, or SHOW WARNINGS after an error of the
 // proxy's own, of which the backend knows nothing.
 func (s *session) prepareOwn(st *statement) error {
 	t, ok := s.ownTable(st)
 	if !ok {
 		return s.noSuchShow()
+	}
+	if s.ownStatements() >= maxOwn {
+		return s.answerError(1461, "42000", "ifmatch: more than "+strconv.Itoa(maxOwn)+" prepared statements of the proxy's own")
 	}
 	st.own = true
 	st.id = firstOwn + s.owns

@@ -16,7 +16,7 @@ type Store interface {
 	// Len is the number of contexts.
 	Len() int
 
-	// Evicted is how many contexts were dropped before they were out of age.
+	// Evicted is how many rows became unread because there was no room.
 	Evicted() uint64
 }
 
@@ -25,7 +25,7 @@ var _ Store = (*Contexts)(nil)
 // Limits bound what a [Contexts] keeps. A limit of 0 or less does not bound,
 // Rows aside.
 type Limits struct {
-	Contexts int           // number of contexts; beyond, those that were used longest ago go
+	Contexts int           // number of contexts; beyond, those whose last request began first go
 	Rows     int           // rows of a context, and of a request; beyond, the oldest become unread
 	Bytes    int64         // of what contexts have read; beyond, as with Contexts
 	Age      time.Duration // a context that has not been used for so long is forgotten
@@ -43,7 +43,7 @@ type Contexts struct {
 
 	mu     sync.Mutex
 	byName map[contextName]*list.Element
-	recent *list.List // of *shared, the last used first, as far as used was looked at
+	recent *list.List // of *shared, by the beginning of their last request, the newest first
 }
 
 type contextName struct{ account, name string }
@@ -63,11 +63,11 @@ type shared struct {
 	owner *Contexts
 	name  contextName
 	used  atomic.Int64 // when it was used last, in Unix nanoseconds
-	seen  int64        // the value of used by which it stands in recent; guarded by owner.mu
 
 	mu      sync.Mutex
-	dropped bool // no longer in the store
-	bytes   int64
+	dropped bool   // no longer in the store
+	bytes   int64  // of reads, as far as owner.bytes has them
+	evicted uint64 // of reads, as far as owner.evicted has them
 	begun   uint64 // number of requests
 	reads   *Set   // the last read of each row; tokens begin with a stamp
 	stamped []byte // a token with its stamp
@@ -94,7 +94,6 @@ func (c *Contexts) Request(account, name string) *Request {
 	}
 	x := e.Value.(*shared)
 	x.used.Store(now.UnixNano())
-	x.seen = now.UnixNano()
 	c.recent.MoveToFront(e)
 	r := x.begin(c.limits.Rows)
 	c.trim(now)
@@ -108,35 +107,27 @@ func (c *Contexts) Len() int {
 	return c.recent.Len()
 }
 
-// Evicted is how many contexts were dropped, before they were out of age, because
-// there was no room for them.
+// Evicted is how many rows became unread because their context was full, or
+// because it was dropped to make room for others.
 func (c *Contexts) Evicted() uint64 { return c.evicted.Load() }
 
 // Bytes estimates the memory that the reads of all contexts take, those of their
 // open requests aside.
 func (c *Contexts) Bytes() int64 { return c.bytes.Load() }
 
-// trim drops contexts that are out of age, and the oldest while there are too
-// many. A context whose requests went on since it was put in its place is put
-// in its new one and not dropped this time.
+// trim drops contexts from the end of the list: those that are out of age, and
+// as many as there are too many.
 func (c *Contexts) trim(now time.Time) {
-	for range c.recent.Len() {
+	for c.recent.Len() > 1 {
 		e := c.recent.Back()
-		x := e.Value.(*shared)
 		full := c.limits.Contexts > 0 && c.recent.Len() > c.limits.Contexts ||
-			c.limits.Bytes > 0 && c.bytes.Load() > c.limits.Bytes && c.recent.Len() > 1
-		switch used := x.used.Load(); {
-		case used != x.seen:
-			x.seen = used
-			c.recent.MoveToFront(e)
-		case c.aged(x, now):
-			c.drop(e)
-		case full:
-			c.drop(e)
-			c.evicted.Add(1)
-		default:
+			c.limits.Bytes > 0 && c.bytes.Load() > c.limits.Bytes
+		if old := c.aged(e.Value.(*shared), now); !full && !old {
 			return
+		} else if !old {
+			c.evicted.Add(uint64(e.Value.(*shared).rows()))
 		}
+		c.drop(e)
 	}
 }
 
@@ -166,12 +157,23 @@ func (x *shared) begin(rows int) *Request {
 	return r
 }
 
-// measure keeps the store's count of bytes.
+func (x *shared) rows() int {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.reads.Len()
+}
+
+// measure keeps the store's counts.
 func (x *shared) measure() {
 	if x.dropped {
 		return
 	}
-	now := x.reads.Bytes()
-	x.owner.bytes.Add(now - x.bytes)
-	x.bytes = now
+	if n := x.reads.Evicted(); n != x.evicted {
+		x.owner.evicted.Add(n - x.evicted)
+		x.evicted = n
+	}
+	if n := x.reads.Bytes() + int64(len(x.name.account)+len(x.name.name)); n != x.bytes {
+		x.owner.bytes.Add(n - x.bytes)
+		x.bytes = n
+	}
 }

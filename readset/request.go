@@ -97,15 +97,20 @@ func (x *shared) publish(by uint64, table uint32, key, token []byte, at time.Tim
 			if was.by != by {
 				now.by = 0
 			}
-		} else if len(x.open) > 1 {
-			for _, q := range x.open {
-				if q.number != by {
-					q.pin(table, key)
-				}
-			}
+		} else {
+			x.pinOthers(by, table, key)
 		}
 	}
 	x.set(now, table, key, token, at)
+}
+
+// pinOthers lets the open requests but one keep what is now earlier to them.
+func (x *shared) pinOthers(number uint64, table uint32, key []byte) {
+	for _, q := range x.open {
+		if q.number != number {
+			q.pin(table, key)
+		}
+	}
 }
 
 // settle makes a committed write of a request the context's. before is what the
@@ -307,6 +312,7 @@ func (r *Request) Conflict(table uint32, key []byte) {
 		kind, token, ok = r.committed(table, key)
 	}
 	if s, _, _, read := x.last(table, key); read && s.by == r.number {
+		x.pinOthers(r.number, table, key)
 		if ok && kind == earlier {
 			x.set(stamp{made: r.number - 1}, table, key, token, at)
 		} else {

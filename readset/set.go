@@ -118,10 +118,11 @@ const bytesPerRow = 512
 // 200 bytes when empty.
 type Set struct {
 	slab
-	limit    int
-	maxBytes int
-	evicted  uint64
-	epoch    time.Time // what entries count their time from; keeps the monotonic clock
+	limit     int
+	maxBytes  int
+	undoLimit int // records
+	evicted   uint64
+	epoch     time.Time // what entries count their time from; keeps the monotonic clock
 	undo
 }
 
@@ -131,7 +132,7 @@ type Set struct {
 // is longer than 65,535 bytes. A limit above 2,097,152 counts as that.
 func New(limit int) *Set {
 	limit = min(max(limit, 0), 1<<21)
-	return &Set{limit: limit, maxBytes: max(limit*bytesPerRow, 1<<18)}
+	return &Set{limit: limit, maxBytes: max(limit*bytesPerRow, 1<<18), undoLimit: limit}
 }
 
 // Read notes a row that was read. See [Scope].
@@ -191,14 +192,15 @@ func (s *Set) Expect(table uint32, key []byte) (token []byte, at time.Time, ok b
 // Clear forgets everything, the open transaction too, and gives the memory
 // back. What Evicted counts stays.
 func (s *Set) Clear() {
-	*s = Set{limit: s.limit, maxBytes: s.maxBytes, evicted: s.evicted}
+	*s = Set{limit: s.limit, maxBytes: s.maxBytes, undoLimit: s.undoLimit, evicted: s.evicted}
 }
 
 // Len is the number of rows for which there is an expectation.
 func (s *Set) Len() int { return s.live }
 
 // Evicted is how many rows became unread, since the set was made, because it
-// was full, or because more was rolled back than the undo list held.
+// was full. Where a rollback makes rows unread that the undo list had no room
+// for, some are counted twice.
 func (s *Set) Evicted() uint64 { return s.evicted }
 
 // Bytes estimates the memory that the set takes.

@@ -39,7 +39,7 @@ const maxSavepoints = 1024
 
 // record logs a row that is about to be written, and gives its entry.undo. The
 // log has room for as many records as the set for rows; where a transaction
-// needs more, its rollback makes everything unread.
+// needs more, its rollback makes everything unread of which there is no record.
 func (s *Set) record(slot, hash, table uint32, key []byte) uint32 {
 	if !s.open || len(key) > maxLength {
 		return 0
@@ -55,7 +55,7 @@ func (s *Set) record(slot, hash, table uint32, key []byte) uint32 {
 	if slot != 0 {
 		n += len(s.token(slot))
 	}
-	if s.dropped > 0 || len(s.log) >= s.limit || s.shadowed+n > s.maxBytes {
+	if s.dropped > 0 || len(s.log) >= s.undoLimit || s.shadowed+n > s.maxBytes {
 		s.dropped++
 		return prev
 	}
@@ -176,11 +176,12 @@ func (s *Set) changes(yield func(table uint32, key, before []byte, read bool)) {
 
 // back undoes the log down to a mark.
 func (s *Set) back(mark int) {
-	if s.dropped > 0 && mark < len(s.log)+s.dropped {
+	if all := len(s.log) + s.dropped; s.dropped > 0 && mark < all {
+		// Any row may be one that has no record. Those that have one are right
+		// again below.
 		s.forgetAll()
-		s.cut(mark)
 		s.dropped = max(0, mark-len(s.log))
-		return
+		s.evicted += uint64(all - len(s.log) - s.dropped)
 	}
 	if mark >= len(s.log) {
 		return
@@ -240,24 +241,16 @@ func (s *Set) forgetAll() {
 	}
 }
 
-// cut drops the records from a mark on without undoing them.
-func (s *Set) cut(mark int) {
-	mark = min(mark, len(s.log))
-	for _, r := range s.log[mark:] {
-		s.shadowed -= s.size(s.entries[r.shadow].block)
-		s.release(r.shadow)
-	}
-	s.log = s.log[:mark]
-}
-
 // end forgets the transaction. The log keeps its memory for the next one,
 // unless it is much.
 func (s *Set) end() {
-	s.cut(0)
+	for _, r := range s.log {
+		s.release(r.shadow)
+	}
 	log, savepoints := s.log, s.savepoints
 	if cap(log) > 1024 {
 		log = nil
 	}
 	clear(savepoints) // the names
-	s.undo = undo{log: log, savepoints: savepoints[:0]}
+	s.undo = undo{log: log[:0], savepoints: savepoints[:0]}
 }

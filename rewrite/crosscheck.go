@@ -25,6 +25,13 @@ var parsers = sync.Pool{New: func() any { return parser.New() }}
 // column that it fixes, or "". It runs once for a plan.
 func (p *planner) crossCheck(plan *Plan, fixed []string) *Plan {
 	t := plan.Table
+	for i := p.stmt.from; i < p.stmt.to; i++ {
+		// A ? directly before a name is no parameter; with a piece of ours
+		// between them it would become one.
+		if p.op(i, "?") {
+			return refuse(t, "the parser cannot read this %s on %s; write it more plainly", plan.Verb, t.Name)
+		}
+	}
 	ps := parsers.Get().(*parser.Parser)
 	defer parsers.Put(ps)
 	var mode mysql.SQLMode

@@ -226,7 +226,7 @@ func (p *planner) program(i int, what string, at int) *Plan {
 	if t := p.written(body); t != nil {
 		return refuse(t, "%s %s whose body may write %s would go around its guard", verb, what, t.Name)
 	}
-	if refused := p.calls(body); refused != nil {
+	if refused := p.callsWithin(body); refused != nil {
 		return refused
 	}
 	t := p.mentioned(part{at, body.from})

@@ -19,12 +19,12 @@ func (p *planner) outOfSight(i int) *Plan {
 	if p.oneOf(i, "TRUNCATE", "DROP", "RENAME", "ALTER", "CREATE") {
 		return nil // what is made is not run: planDDL looks into it
 	}
-	if refused := p.calls(p.stmt); refused != nil {
-		return refused
-	}
 	what := p.body(i)
 	if what == "" {
-		return nil
+		return p.calls(p.stmt)
+	}
+	if refused := p.callsWithin(p.stmt); refused != nil {
+		return refused
 	}
 	if p.has(part{i + 1, p.stmt.to}, "PREPARE", "EXECUTE") && p.rules.Tables() > 0 {
 		return refuse(nil, "%s with PREPARE or EXECUTE in it, whose text cannot be judged; send that statement by itself", what)
@@ -88,6 +88,20 @@ func (p *planner) foreignNames(i int) *Plan {
 // calls refuses where a routine is called that may write a guarded table. A name
 // counts as called where a parenthesis follows it, or behind CALL.
 func (p *planner) calls(in part) *Plan {
+	return p.called(in, func(start, end int) bool {
+		return p.word(start-1, "CALL") || p.op(end, "(") && !p.word(start-1, "INTO")
+	})
+}
+
+// callsWithin is calls for a body: in MariaDB's sql_mode ORACLE the name of a
+// procedure alone calls it there.
+func (p *planner) callsWithin(in part) *Plan {
+	return p.called(in, func(int, int) bool { return true })
+}
+
+// called refuses where one of the names for which counts is true is that of a
+// routine that may write a guarded table. Names go from token start to end.
+func (p *planner) called(in part, counts func(start, end int) bool) *Plan {
 	if len(p.rules.routines) == 0 {
 		return nil
 	}
@@ -96,10 +110,7 @@ func (p *planner) calls(in part) *Plan {
 			continue
 		}
 		names, start := p.dotted(in.from, i)
-		switch {
-		case len(names) == 0:
-		case p.word(start-1, "CALL"):
-		case !p.op(i+1, "("), p.word(start-1, "INTO"):
+		if len(names) == 0 || !counts(start, i+1) {
 			continue
 		}
 		if t, n := p.routine(names); t != nil {
@@ -139,7 +150,7 @@ func (p *planner) severalWrites() bool {
 			continue
 		}
 		rest := part{i, p.stmt.to}
-		return p.written(rest) != nil || p.has(rest, "PREPARE", "EXECUTE") || p.calls(rest) != nil
+		return p.written(rest) != nil || p.has(rest, "PREPARE", "EXECUTE") || p.callsWithin(rest) != nil
 	}
 	return false
 }

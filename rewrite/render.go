@@ -2,6 +2,7 @@ package rewrite
 
 import (
 	"strconv"
+	"strings"
 
 	"ifmatch/policy"
 	"ifmatch/schema"
@@ -141,12 +142,14 @@ func (w *writer) statement() {
 		if a := w.assigned; a.kind == unassigned {
 			upTo(w.set.to)
 			w.bump()
+			w.gap(at)
 		} else if w.replaces() {
 			upTo(a.value.from)
 			w.bytes(at, w.toks[a.value.from].Start)
 			w.value()
 			at, tok = w.toks[a.value.to-1].End, a.value.to
 			w.balance(a.value)
+			w.gap(at)
 		}
 	}
 	if w.wrap {
@@ -160,8 +163,17 @@ func (w *writer) statement() {
 		w.lit(")")
 	}
 	w.guard()
+	w.gap(at)
 	w.bytes(at, int32(len(w.sql)))
 	w.count(part{tok, len(w.toks)})
+}
+
+// gap keeps what was written from running into the client's text from at on:
+// 'x'WHERE is two tokens, 1WHERE is one.
+func (w *writer) gap(at int32) {
+	if int(at) < len(w.sql) && w.sql[at] > ' ' && strings.IndexByte(",;)", w.sql[at]) < 0 {
+		w.lit(" ")
+	}
 }
 
 // balance makes up for the mark of an executable comment that begins or ends

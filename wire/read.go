@@ -113,7 +113,8 @@ func (c *Conn) Drop() error {
 // Pass hands the current packet on to dst, where it is buffered and gets dst's
 // sequence numbers. A large one streams through a buffer of 16 KiB, at the pace
 // of the slower side. It may follow Payload, also one that failed with a
-// [*TooLargeError]. Failures of dst are [*WriteError]s.
+// [*TooLargeError]. Failures of dst are [*WriteError]s. Where the source fails
+// within the packet dst writes nothing more: it would be taken for the rest.
 func (c *Conn) Pass(dst *Conn) error {
 	cur := &c.cur
 	if !cur.valid {

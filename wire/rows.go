@@ -17,7 +17,8 @@ func endsRows(first byte, n int) bool {
 // and the buffer is written on. Whenever the source has nothing more to read,
 // what dst has buffered is flushed before waiting, so a slow result arrives as
 // it is produced; with a fast one, or where the transport cannot tell, that is
-// once for each read. The end of the rows leaves dst unflushed.
+// once for each read. The end of the rows leaves dst unflushed. Where the source
+// fails within a row dst writes nothing more, as with [Conn.Pass].
 func (c *Conn) PassRows(dst *Conn) (first byte, n int, err error) {
 	left, more := 0, false // of the packet that the walk is in
 	switch cur := &c.cur; {

@@ -26,7 +26,15 @@ func NewWatcher() (*Watcher, error) {
 // any more, though a call may be under way. stop must be called, before or after
 // c is closed, and may be called again.
 func (w *Watcher) Watch(c *Conn, f func()) (stop func(), err error) {
-	return w.poll.watch(c.nc, f)
+	return w.poll.watch(c.nc, closedEvents, f)
+}
+
+// WatchBroken is Watch for a connection that carries nothing any more in either
+// direction, as after a reset. A peer that has closed its sending side may still
+// read and does not count; where it has in truth gone, the kernel's keep-alive
+// probes tell in a minute or two.
+func (w *Watcher) WatchBroken(c *Conn, f func()) (stop func(), err error) {
+	return w.poll.watch(c.nc, resetEvents, f)
 }
 
 // Close ends the Watcher. No function is called any more.

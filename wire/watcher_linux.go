@@ -20,8 +20,12 @@ type poller struct {
 	waiting map[uint64]func() // by token
 }
 
-// epollClosed are the events of a peer that is gone.
-const epollClosed = syscall.EPOLLRDHUP | syscall.EPOLLHUP | syscall.EPOLLERR
+// The events of a peer that has closed its side, and those of a connection that
+// is broken, which are reported without being asked for.
+const (
+	resetEvents  = syscall.EPOLLHUP | syscall.EPOLLERR
+	closedEvents = resetEvents | syscall.EPOLLRDHUP
+)
 
 func (p *poller) start() error {
 	fd, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
@@ -72,7 +76,7 @@ func (p *poller) take(t uint64) func() {
 	return f
 }
 
-func (p *poller) watch(nc net.Conn, f func()) (func(), error) {
+func (p *poller) watch(nc net.Conn, events uint32, f func()) (func(), error) {
 	sc, ok := nc.(syscall.Conn)
 	if !ok {
 		return func() {}, nil
@@ -86,7 +90,7 @@ func (p *poller) watch(nc net.Conn, f func()) (func(), error) {
 	t := p.last
 	p.waiting[t] = f
 	p.mu.Unlock()
-	if err := p.control(rc, syscall.EPOLL_CTL_ADD, t); err != nil {
+	if err := p.control(rc, syscall.EPOLL_CTL_ADD, events, t); err != nil {
 		p.take(t)
 		return nil, fmt.Errorf("watching a connection: %w", err)
 	}
@@ -94,18 +98,18 @@ func (p *poller) watch(nc net.Conn, f func()) (func(), error) {
 		if p.take(t) != nil {
 			// After a close the kernel has forgotten the descriptor, and control
 			// does not reach a later one of the same number.
-			_ = p.control(rc, syscall.EPOLL_CTL_DEL, t)
+			_ = p.control(rc, syscall.EPOLL_CTL_DEL, 0, t)
 		}
 	}, nil
 }
 
 // control changes the epoll set while both descriptors are held open, so that
 // neither number can be reused under it.
-func (p *poller) control(rc syscall.RawConn, op int, t uint64) error {
+func (p *poller) control(rc syscall.RawConn, op int, events uint32, t uint64) error {
 	var inner, outer error
 	err := p.rc.Control(func(epfd uintptr) {
 		outer = rc.Control(func(fd uintptr) {
-			ev := syscall.EpollEvent{Events: epollClosed | syscall.EPOLLONESHOT, Fd: int32(t), Pad: int32(t >> 32)}
+			ev := syscall.EpollEvent{Events: events | syscall.EPOLLONESHOT, Fd: int32(t), Pad: int32(t >> 32)}
 			inner = os.NewSyscallError("epoll_ctl", syscall.EpollCtl(int(epfd), op, int(fd), &ev))
 		})
 	})

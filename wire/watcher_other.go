@@ -6,6 +6,11 @@ import "net"
 
 type poller struct{}
 
-func (*poller) start() error                           { return nil }
-func (*poller) watch(net.Conn, func()) (func(), error) { return func() {}, nil }
-func (*poller) close() error                           { return nil }
+const (
+	resetEvents  = 0
+	closedEvents = 0
+)
+
+func (*poller) start() error                                   { return nil }
+func (*poller) watch(net.Conn, uint32, func()) (func(), error) { return func() {}, nil }
+func (*poller) close() error                                   { return nil }

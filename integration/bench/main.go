@@ -80,6 +80,9 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	}
 	defer lab.close()
 	cells, err := measure(ctx, lab, opt, errOut)
+	if ctx.Err() != nil {
+		return ctx.Err() // what it interrupted has failed in its own way
+	}
 	if err != nil {
 		return err
 	}
