@@ -32,7 +32,7 @@ lint:
 
 # Throughput and CPU beside a bare relay and the direct connection.
 bench: install
-	$(GO) test -run '^$$' -bench . -benchmem ./wire ./sqltext ./rewrite
+	$(GO) test -run '^$$' -bench . -benchmem ./wire ./sqltext ./rewrite ./proxy
 	$(GO) run ./integration/bench
 
 # A minute for each fuzzer.

@@ -35,7 +35,11 @@ func fail(reason string, err error) error { return &handshakeError{reason: reaso
 // open connects to the backend and relays greeting and authentication.
 func (s *session) open() error {
 	deadline := time.Now().Add(s.srv.handshake)
-	s.client.SetDeadline(deadline)
+	s.client.SetReadDeadline(deadline)
+	s.client.SetWriteDeadline(deadline.Add(time.Second)) // to say why it came to nothing
+	if err := s.client.SetStall(s.srv.stall); err != nil {
+		s.log.Debug("no bound on a client that does not read", "error", err)
+	}
 	nc, err := (&net.Dialer{Timeout: dialTimeout}).Dial("tcp", s.srv.cfg.Backend)
 	if err != nil {
 		s.connectError(2003, fmt.Sprintf("ifmatch: can't connect to the server at %s: %s", s.srv.cfg.Backend, reasonOf(err)))

@@ -688,6 +688,9 @@ func (c *client) prepare(sql string) error {
 	if err != nil {
 		return err
 	}
+	if e, err := wire.ParseERR(p, c.caps); err == nil {
+		return e
+	}
 	ok, err := wire.ParsePrepareOK(p)
 	if err != nil {
 		return err

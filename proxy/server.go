@@ -24,6 +24,10 @@ import (
 const (
 	// handshakeTimeout bounds the time from accept to the end of authentication.
 	handshakeTimeout = 10 * time.Second
+	// clientStall bounds how long a client may read nothing of an answer. The server's
+	// net_write_timeout does not see such a client: it waits for the proxy, and its
+	// hanging up is queued behind what the proxy has not read.
+	clientStall = 10 * time.Minute
 	// dialTimeout bounds connecting to the backend.
 	dialTimeout = 5 * time.Second
 	// maxHandshake bounds a packet before authentication, in bytes. Connection
@@ -83,7 +87,7 @@ type Server struct {
 	watch   *wire.Watcher
 	started time.Time
 
-	handshake, farewell time.Duration // handshakeTimeout and farewellTimeout; shorter in tests
+	handshake, farewell, stall time.Duration // handshakeTimeout, farewellTimeout and clientStall; shorter in tests
 
 	mu       sync.Mutex
 	sessions map[*session]struct{}
@@ -105,7 +109,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("watch connections: %w", err)
 	}
 	s := &Server{cfg: cfg, log: cfg.Log, plans: newPlanCache(cfg.PlanCache), watch: watch, started: time.Now(), sessions: map[*session]struct{}{},
-		handshake: handshakeTimeout, farewell: farewellTimeout}
+		handshake: handshakeTimeout, farewell: farewellTimeout, stall: clientStall}
 	s.rules.Store(cfg.Rules)
 	return s, nil
 }

@@ -89,6 +89,12 @@ func (c *Conn) SetReadDeadline(t time.Time) error { return c.nc.SetReadDeadline(
 // SetWriteDeadline is SetDeadline for writing only.
 func (c *Conn) SetWriteDeadline(t time.Time) error { return c.nc.SetWriteDeadline(t) }
 
+// SetStall bounds how long the peer may take in nothing of what was written: after
+// that the connection breaks, and whoever waits to write gets the network's
+// error. The kernel keeps the time, so it costs nothing for each write. It works
+// on Linux for TCP and does nothing elsewhere. Source: TCP_USER_TIMEOUT, tcp(7).
+func (c *Conn) SetStall(d time.Duration) error { return setStall(c.nc, d) }
+
 // Close closes the connection without flushing. It may be called from any
 // goroutine, and more than once; a wait in progress ends with net.ErrClosed.
 // Under TLS the peer is told, which waits 5 seconds at most.

@@ -1,0 +1,10 @@
+//go:build !linux
+
+package wire
+
+import (
+	"net"
+	"time"
+)
+
+func setStall(net.Conn, time.Duration) error { return nil }
