@@ -70,6 +70,11 @@ func TestNoWayAround(t *testing.T) {
 			do(A, "SET STATEMENT max_statement_time=9 FOR UPDATE products SET price=0 WHERE id=100", never),
 			untouched,
 		}},
+		{name: "a hint within a text of several statements", setup: products, policy: strict, params: "multiStatements=true", steps: []step{
+			do(A, "SELECT 1; /* ifmatch: version=3 */ UPDATE products SET price=0 WHERE id=100", conflict("expected version=3, found version=1")),
+			do(A, "UPDATE products SET price=0 WHERE id=100 /* ifmatch: version=3 */; SELECT 2", conflict("expected version=3, found version=1")),
+			untouched,
+		}},
 		{name: "joined", setup: other, policy: strict, steps: []step{
 			do(A, "UPDATE other o JOIN products p ON p.id=o.id SET p.price=0", never),
 			do(A, "DELETE p FROM products p JOIN other o ON o.id=p.id", never),

@@ -43,44 +43,40 @@ func driverTests(t *testing.T) (binary, dir string) {
 // testResult is a line in which a test of the suite says how it went.
 var testResult = regexp.MustCompile(`^\s*--- (PASS|FAIL|SKIP): (\S+)`)
 
-// runDriverTests runs the suite against an address and gives the result of each
-// test by its name.
-func runDriverTests(t *testing.T, binary, dir, addr, db string) (results map[string]string, output []byte) {
-	t.Helper()
+// suite is one run of the driver's tests, against one address.
+type suite struct {
+	name, addr, db string
+	results        map[string]string // PASS, FAIL or SKIP by the name of the test
+	output         []byte
+}
+
+// run runs the tests that args select and adds to the results.
+func (r *suite) run(binary, dir string, args ...string) {
 	ctx, cancel := context.WithTimeout(context.Background(), 4*patience)
 	defer cancel()
-	// The one that is left out dials a public address.
-	cmd := exec.CommandContext(ctx, binary, "-test.v", "-test.skip", "^TestConnectorReturnsTimeout$")
+	cmd := exec.CommandContext(ctx, binary, append([]string{"-test.v"}, args...)...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "MYSQL_TEST_USER=root", "MYSQL_TEST_PASS=", "MYSQL_TEST_PROT=tcp",
-		"MYSQL_TEST_ADDR="+addr, "MYSQL_TEST_DBNAME="+db, "MYSQL_TEST_CONCURRENT=1")
-	output, _ = cmd.CombinedOutput()
-	results = map[string]string{}
+		"MYSQL_TEST_ADDR="+r.addr, "MYSQL_TEST_DBNAME="+r.db, "MYSQL_TEST_CONCURRENT=1")
+	output, _ := cmd.CombinedOutput()
+	r.output = append(r.output, output...)
 	lines := bufio.NewScanner(bytes.NewReader(output))
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
 		if m := testResult.FindStringSubmatch(lines.Text()); m != nil {
-			results[m[2]] = m[1]
+			r.results[m[2]] = m[1]
 		}
 	}
-	return results, output
 }
 
 // Each test of the driver's own suite must end through the proxy as it ends at
-// the server. The three runs have a database each and go on at the same time:
-// they mostly wait.
+// the server.
 func TestTheDriversOwnTests(t *testing.T) {
 	binary, dir := driverTests(t)
 	server.Each(t, func(t *testing.T, s *server.Server) {
-		type run struct {
-			name, addr, db string
-			results        map[string]string
-			output         []byte
-		}
-		runs := []*run{{name: "server"}, {name: "no guarded table"}, {name: "a guarded table"}}
-		var wait sync.WaitGroup
+		runs := []*suite{{name: "server"}, {name: "no guarded table"}, {name: "a guarded table"}}
 		for i, r := range runs {
-			r.db, r.addr = s.Database(t), s.Addr
+			r.db, r.addr, r.results = s.Database(t), s.Addr, map[string]string{}
 			execute(t, session(t, s, "root", r.db, ""), "CREATE TABLE guarded(id INT PRIMARY KEY, version INT NOT NULL DEFAULT 1)")
 			switch i {
 			case 1:
@@ -88,18 +84,25 @@ func TestTheDriversOwnTests(t *testing.T) {
 			case 2:
 				r.addr = start(t, s, "tables: {"+r.db+".guarded: {version: version}}").Addr
 			}
-			wait.Go(func() { r.results, r.output = runDriverTests(t, binary, dir, r.addr, r.db) })
+		}
+		// They mostly wait, so they go on at the same time; but for one that
+		// takes all connections of the server. One more dials a public address.
+		var wait sync.WaitGroup
+		for _, r := range runs {
+			wait.Go(func() { r.run(binary, dir, "-test.skip", "^(TestConnectorReturnsTimeout|TestConcurrent)$") })
 		}
 		wait.Wait()
-		want := runs[0].results
-		passed := 0
+		for _, r := range runs {
+			r.run(binary, dir, "-test.run", "^TestConcurrent$")
+		}
+		want, passed := runs[0].results, 0
 		for _, result := range want {
 			if result == "PASS" {
 				passed++
 			}
 		}
-		if passed < 100 {
-			t.Fatalf("only %d tests pass at the server:\n%s", passed, runs[0].output)
+		if passed < 100 || want["TestConcurrent"] != "PASS" {
+			t.Fatalf("%d tests pass at the server, TestConcurrent: %s:\n%s", passed, want["TestConcurrent"], runs[0].output)
 		}
 		for _, r := range runs[1:] {
 			for _, test := range names(want, r.results) {

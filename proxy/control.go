@@ -46,7 +46,8 @@ func classify(t *sqltext.Text, stmt sqltext.Span) (control, string) {
 	}
 	switch t.Bytes(i)[0] | 0x20 {
 	case 'b':
-		if t.Is(i, "BEGIN") && !t.Is(i+1, "NOT") {
+		// Anything else behind BEGIN is a block.
+		if t.Is(i, "BEGIN") && (i+1 == int(stmt.End) || t.Is(i+1, "WORK")) {
 			return begin, ""
 		}
 	case 'a':

@@ -18,22 +18,22 @@ func conversation(c *client) error {
 	steps := []func() error{
 		c.login,
 		func() error { return expect("OK;")(c.simple(wire.ComPing, "")) },
-		func() error { return expect("2 rows;")(c.query("SELECT a, b FROM t")) },
+		func() error { return expect("2 rows;")(c.query("SELECT a, b, 'CONST-MARKER' FROM t")) },
 		func() error { return expect("1 rows;OK;")(c.query("CALL p()")) },
-		func() error { return expect("ERROR 1064 (HY000): You have an error")(c.query("FAIL")) },
+		func() error { return expect("ERROR 1064 (HY000): You have an error: ERROR-MARKER")(c.query("FAIL")) },
 		func() error { return expect("OK;")(c.query("LOAD DATA LOCAL INFILE 'file' INTO TABLE t")) },
 		func() error {
 			return expect("ERROR 1020 (40001): ifmatch: version conflict on shop.products id=100: expected version=9, found version=11")(
-				c.query("UPDATE shop.products SET name='x' WHERE id=100 AND version=9"))
+				c.query("UPDATE shop.products SET name='CONST-MARKER' WHERE id=100 AND version=9"))
 		},
 		func() error {
 			return expect("OK;ERROR 1020 (40001): ifmatch: version conflict on shop.products id=100: expected version=9, found version=11")(
-				c.query("BEGIN; UPDATE shop.products SET name='x' WHERE id=100 AND version=9; COMMIT"))
+				c.query("BEGIN; UPDATE shop.products SET name='CONST-MARKER' WHERE id=100 AND version=9; COMMIT"))
 		},
 		func() error { return expect("OK;")(c.query("ROLLBACK")) },
 		func() error { return expect("1 rows;")(c.query("SHOW IFMATCH CONFLICT")) },
 		func() error { return c.prepare("SELECT a, b FROM t WHERE a = ?") },
-		func() error { return c.statement(wire.ComStmtSendLongData, "\x00\x00long") },
+		func() error { return c.statement(wire.ComStmtSendLongData, "\x00\x00PARAM-MARKER") },
 		func() error {
 			return expect("2 rows;")(onlyRows(c.execute(0, wire.Param{Type: wire.TypeVarString, Long: true})))
 		},
@@ -92,7 +92,7 @@ func (c *client) simpleStatement(cmd wire.Command) (string, error) {
 
 // cursor executes with a cursor and fetches from it.
 func (c *client) cursor() error {
-	if _, err := c.execute(wire.CursorReadOnly, wire.NewBytes([]byte("v"))); err != nil {
+	if _, err := c.execute(wire.CursorReadOnly, wire.NewBytes([]byte("PARAM-MARKER"))); err != nil {
 		return err
 	}
 	if err := c.statement(wire.ComStmtFetch, "\x01\x00\x00\x00"); err != nil {
@@ -147,6 +147,7 @@ func TestDamage(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
 			defer b.close()
+			defer b.discreet()
 			bystander := b.open()
 			defer bystander.Close()
 

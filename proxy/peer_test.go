@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -40,7 +41,9 @@ type meter struct {
 func (m *meter) label(s string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.labels = append(m.labels, s)
+	if !slices.Contains(m.labels, s) {
+		m.labels = append(m.labels, s)
+	}
 }
 
 func (m *meter) Statement(table string, _ rewrite.Verdict) { m.label(table) }
@@ -72,6 +75,13 @@ func (r *records) Write(p []byte) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.buf.Write(p)
+}
+
+// reset forgets what was logged.
+func (r *records) reset() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.buf.Reset()
 }
 
 func (r *records) String() string {
@@ -285,6 +295,9 @@ func answerCommand(c *wire.Conn, caps wire.Capability) error {
 	if len(p) == 0 {
 		return io.ErrUnexpectedEOF
 	}
+	if wire.Command(p[0]) == wire.ComStmtExecute && len(p) < 10 {
+		return send(c, errPacket(1835, "Malformed communication packet"))
+	}
 	switch wire.Command(p[0]) {
 	case wire.ComQuit:
 		return io.EOF
@@ -348,7 +361,7 @@ func answerQuery(c *wire.Conn, caps wire.Capability, sql string) error {
 	case begins("SELECT CAST(CAST("): // a probe: the row is there, at another version
 		return send(c, textResult(caps, 0, []string{"100", "11", "1", "0"})...)
 	case begins("SELECT"), begins("select"):
-		return send(c, textResult(caps, 0, []string{"a", "row"}, []string{"b", ""})...)
+		return send(c, textResult(caps, 0, []string{"a", "ROW-MARKER"}, []string{"b", ""})...)
 	case begins("CALL"):
 		packets := textResult(caps, wire.StatusMoreResults, []string{"a"})
 		return send(c, append(packets, okPacket(caps, 0))...)
@@ -370,7 +383,7 @@ func answerQuery(c *wire.Conn, caps wire.Capability, sql string) error {
 	case begins("BEGIN"):
 		return send(c, okPacket(caps, wire.StatusInTrans))
 	case begins("FAIL"):
-		return send(c, errPacket(1064, "You have an error"))
+		return send(c, errPacket(1064, "You have an error: ERROR-MARKER"))
 	}
 	return send(c, okPacket(caps, 0))
 }
@@ -380,6 +393,10 @@ tables:
   shop.products:
     key: [id]
     version: version
+  shop.orders:
+    key: [id]
+    version: version
+    unread: refuse
 `
 
 // A bench is a proxy in this process, between scripted peers.

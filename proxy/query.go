@@ -93,11 +93,16 @@ func (s *session) several(attrs, sql []byte) error {
 		if len(s.spans) == 0 {
 			return nil
 		}
-		end := s.text.Tokens[s.spans[0].End-1].End
+		from, to := s.text.Range(s.spans[0])
 		s.more = len(s.spans) > 1
-		one, rest := sql[:end], []byte(nil)
+		one, rest := sql[from:to], []byte(nil)
 		if s.more {
-			rest = sql[s.text.Tokens[s.spans[1].Start].Start:]
+			end := s.text.Tokens[s.spans[0].End]
+			if end.Exec {
+				s.more = false
+				return s.refuse(nil, "unreadable", "a ; in an executable comment cannot be judged; send the statements one by one")
+			}
+			rest = sql[end.End:]
 		}
 		if err := s.text.Lex(one, &s.state.lex); err != nil {
 			return s.unlexedRest(attrs, one)

@@ -101,13 +101,15 @@ func (m *contextModel) conflict(r *requestModel, row byte) {
 
 func FuzzRequests(f *testing.F) {
 	f.Add([]byte("\x00\x00\x00\x11\x01\x02\x00\x01\x00\x11\x02\x01"))
-	long := make([]byte, 900)
 	x := uint32(7)
-	for i := range long {
-		x = x*1664525 + 1013904223
-		long[i] = byte(x >> 24)
+	for range 10 {
+		long := make([]byte, 900)
+		for i := range long {
+			x = x*1664525 + 1013904223
+			long[i] = byte(x >> 24)
+		}
+		f.Add(long)
 	}
-	f.Add(long)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c := NewContexts(Limits{Rows: 1000}, func() time.Time { return start })
 		m := &contextModel{reads: map[byte]contextRead{}}

@@ -47,6 +47,7 @@ func TestRequest(t *testing.T) {
 		{"in the request itself it does", "A=ann; A read a 1; A conflict a; A read a 2", "a=2"},
 		{"other rows count", "A=ann; A read a 1; A read b 1; A conflict a; B=ann", "b=1"},
 		{"reads of others count", "A=ann; B=ann; A read a 2; B read a 2; A conflict a; C=ann", "a=2"},
+		{"whoever read first", "A=ann; B=ann; A read a 2; B read a 2; B conflict a; C=ann", "a=2"},
 		{"a later request reads the row anew", "A=ann; A read a 1; B=ann; B read a 2; B conflict a; C=ann; C read a 2; D=ann", "a=2"},
 		{"a conflict in a transaction", "A=ann; A read a 1; B=ann; B begin; B read a 2; B conflict a; B rollback; C=ann", "a=1"},
 		{"on a row that it wrote", "A=ann; A read a 1; B=ann; B begin; B read a 2; B wrote a 3; B conflict a; B rollback; C=ann", "a=1"},
@@ -63,6 +64,7 @@ func TestRequest(t *testing.T) {
 		{"for the request it stands", "A=ann; A read a 1; B=ann; B begin; B touched a; B read a 3; B commit", "a=1"},
 		{"a savepoint", "A=ann; A read a 1; B=ann; B begin; B wrote a 2; B savepoint s; B wrote a 3; B rollbackTo s; B commit; C=ann", "a=2"},
 		{"a read after it goes with the write", "A=ann; A read a 1; B=ann; B begin; B savepoint s; B touched a; B read a 3; B rollbackTo s; B commit; C=ann", "a=1"},
+		{"a read after it is still of a row that was written", "A=ann; A read a 1; B=ann; B begin; B wrote a 2; B savepoint s; B wrote a 3; B rollbackTo s; B read a 2; B rollback; C=ann", "a=1"},
 		{"a released savepoint", "A=ann; A begin; A savepoint s; A wrote a 1; A release s; A commit; B=ann", "a=1"},
 		{"an unknown savepoint", "A=ann; A read a 1; A read b 1; A begin; A wrote a 2; A rollbackTo x; A commit; B=ann", "b=1"},
 		{"a fate that is not proved", "A=ann; A read a 1; A read b 1; B=ann; B begin; B wrote a 2; B uncertain; C=ann", "b=1"},
@@ -75,6 +77,7 @@ func TestRequest(t *testing.T) {
 		{"once a written row had no place, any read may be of it", "A=ann; A begin; A wrote a 2; A read b 1; A read c 1; A read d 1; A read a 2; A rollback; B=ann", "c=1 b=1"},
 		{"and counts with COMMIT", "A=ann; A begin; A wrote a 2; A read b 1; A read c 1; A read d 1; A read a 2; A commit; B=ann", "a=2 d=1 c=1"},
 		{"a transaction beyond the undo list", "A=ann; A read x 1; A begin; A wrote a 1; A wrote b 1; A wrote c 1; A wrote d 1; A commit; B=ann", "d=1 c=1 b=1"},
+		{"a read of a row whose write is beyond it", "A=ann; A begin; A wrote a 1; A savepoint s; A wrote a 2; A savepoint t; A wrote a 3; A savepoint u; A wrote b 1; A read b 1; A rollback; B=ann", ""},
 		{"and taken back", "A=ann; A begin; A wrote a 1; A wrote b 1; A wrote c 1; A wrote d 1; A rollback; B=ann", ""},
 		{"a request that was ended holds nothing", "A=ann; A read a 1; A end; A read b 1; A begin; A wrote c 1; A commit; A end", ""},
 	} {

@@ -83,3 +83,15 @@ func (t *Text) opensBlock(i int) bool {
 	}
 	return false
 }
+
+// Range returns the bytes of a statement that Statements has found, with the
+// comments around it, which may be hints: from the ; before it to the one behind.
+func (t *Text) Range(stmt Span) (from, to int32) {
+	if stmt.Start > 0 {
+		from = t.Tokens[stmt.Start-1].End
+	}
+	if int(stmt.End) < len(t.Tokens) {
+		return from, t.Tokens[stmt.End].Start
+	}
+	return from, int32(len(t.SQL))
+}

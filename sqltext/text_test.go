@@ -185,3 +185,21 @@ func TestStatements(t *testing.T) {
 		}
 	}
 }
+
+// The comments around a statement belong to it: they may be hints.
+func TestRange(t *testing.T) {
+	var text Text
+	sql := ";/* a */ SELECT 1 /* b */; /* c */ SELECT 2 /* d */"
+	if err := text.Lex([]byte(sql), &Lexis{}); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, stmt := range text.Statements(nil) {
+		from, to := text.Range(stmt)
+		got = append(got, sql[from:to])
+	}
+	want := []string{"/* a */ SELECT 1 /* b */", " /* c */ SELECT 2 /* d */"}
+	if len(got) != 2 || got[0] != want[0] || got[1] != want[1] {
+		t.Errorf("ranges %q, want %q", got, want)
+	}
+}

@@ -136,10 +136,8 @@ func explain(rules *rewrite.Rules, sql, database string) ([]explanation, error) 
 	env := rewrite.Env{DB: database, UTF8: true}
 	var all []explanation
 	for _, span := range whole.Statements(nil) {
-		one := sql[whole.Tokens[span.Start].Start:whole.Tokens[span.End-1].End]
-		if span.Start == 0 {
-			one = sql[:whole.Tokens[span.End-1].End] // with a hint that stands before it
-		}
+		from, to := whole.Range(span)
+		one := strings.TrimSpace(sql[from:to])
 		var t sqltext.Text
 		if err := t.Lex([]byte(one), &lexis); err != nil {
 			return nil, usage(err)
