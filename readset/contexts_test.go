@@ -50,6 +50,7 @@ func TestRequest(t *testing.T) {
 		{"whoever read first", "A=ann; B=ann; A read a 2; B read a 2; B conflict a; C=ann", "a=2"},
 		{"a later request reads the row anew", "A=ann; A read a 1; B=ann; B read a 2; B conflict a; C=ann; C read a 2; D=ann", "a=2"},
 		{"a conflict in a transaction", "A=ann; A read a 1; B=ann; B begin; B read a 2; B conflict a; B rollback; C=ann", "a=1"},
+		{"reads of it in a transaction do not count", "A=ann; A read a 1; B=ann; B conflict a; B begin; B touched a; B read a 2; B commit; C=ann", "a=1"},
 		{"on a row that it wrote", "A=ann; A read a 1; B=ann; B begin; B read a 2; B wrote a 3; B conflict a; B rollback; C=ann", "a=1"},
 
 		{"a write is seen when it is committed", "A=ann; A read a 1; B=ann; B begin; B wrote a 2; C=ann", "a=1"},
@@ -62,6 +63,7 @@ func TestRequest(t *testing.T) {
 		{"until it is committed", "A=ann; A begin; A forget a; A read a 2; A commit; B=ann", "a=2"},
 		{"also where the expectation stands", "A=ann; A read a 1; B=ann; B begin; B touched a; B read a 3; B commit; C=ann", "a=3"},
 		{"for the request it stands", "A=ann; A read a 1; B=ann; B begin; B touched a; B read a 3; B commit", "a=1"},
+		{"an uncommitted row is nobody else's to renew", "A=ann; A read a 1; B=ann; C=ann; B begin; B touched a; C wrote a 2; B rollback", "a=1"},
 		{"a savepoint", "A=ann; A read a 1; B=ann; B begin; B wrote a 2; B savepoint s; B wrote a 3; B rollbackTo s; B commit; C=ann", "a=2"},
 		{"a read after it goes with the write", "A=ann; A read a 1; B=ann; B begin; B savepoint s; B touched a; B read a 3; B rollbackTo s; B commit; C=ann", "a=1"},
 		{"a read after it is still of a row that was written", "A=ann; A read a 1; B=ann; B begin; B wrote a 2; B savepoint s; B wrote a 3; B rollbackTo s; B read a 2; B rollback; C=ann", "a=1"},
@@ -78,6 +80,7 @@ func TestRequest(t *testing.T) {
 		{"and counts with COMMIT", "A=ann; A begin; A wrote a 2; A read b 1; A read c 1; A read d 1; A read a 2; A commit; B=ann", "a=2 d=1 c=1"},
 		{"a transaction beyond the undo list", "A=ann; A read x 1; A begin; A wrote a 1; A wrote b 1; A wrote c 1; A wrote d 1; A commit; B=ann", "d=1 c=1 b=1"},
 		{"a read of a row whose write is beyond it", "A=ann; A begin; A wrote a 1; A savepoint s; A wrote a 2; A savepoint t; A wrote a 3; A savepoint u; A wrote b 1; A read b 1; A rollback; B=ann", ""},
+		{"makes unread what may be written", "A=ann; A wrote x 1; B=ann; B begin; B wrote a 1; B wrote b 1; B wrote c 1; B wrote x 2; B wrote d 1; B wrote e 1; B wrote f 1; B uncertain; C=ann", ""},
 		{"and taken back", "A=ann; A begin; A wrote a 1; A wrote b 1; A wrote c 1; A wrote d 1; A rollback; B=ann", ""},
 		{"a request that was ended holds nothing", "A=ann; A read a 1; A end; A read b 1; A begin; A wrote c 1; A commit; A end", ""},
 	} {
