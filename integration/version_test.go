@@ -158,6 +158,10 @@ func TestUnread(t *testing.T) {
 			do(A, "UPDATE /* ifmatch: version=2 */ products SET price=1 WHERE id=100", affects(1)),
 			do(direct, "SELECT price, version FROM products WHERE id=100", gives("1|3")),
 		}},
+		{name: "a relative update needs one where the policy says so", setup: products, policy: "defaults: {unread: refuse, relative: guard}\ntables: {shop.products: {version: version}}", steps: []step{
+			do(A, "UPDATE products SET in_stock=in_stock-1 WHERE id=100", unread("id=100")),
+			do(A, "UPDATE products SET in_stock=in_stock-1 WHERE id=100 AND version=1", affects(1)),
+		}},
 		{name: "a relative update needs no expectation", setup: products, policy: policy, steps: []step{
 			do(A, "UPDATE products SET in_stock=in_stock-1 WHERE id=100", affects(1)),
 			do(A, "UPDATE products SET in_stock=in_stock+? WHERE id=?", affects(1), 2, 100),

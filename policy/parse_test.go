@@ -231,7 +231,7 @@ tables:
 func TestUnsupported(t *testing.T) {
 	for _, c := range []struct{ src, want string }{
 		{"tables: {a.b: {version: v}}", ""},
-		{"defaults: {mode: enforce, scope: session, unread: refuse, relative: pass, on_conflict: doom, partial: conflict, missing: conflict, own_version: pass, upsert: refuse, noop: bump, disclose: false}", ""},
+		{"defaults: {mode: enforce, unread: refuse, relative: pass, on_conflict: doom, partial: conflict, missing: conflict, own_version: pass, upsert: refuse, noop: bump, disclose: false}", ""},
 		{"accounts: {backup: off}", ""},
 		{`errors: {status: {code: 1, state: "45000"}}`, ""},
 		{"tables: {a.b: {version: {column: v, term: t}, ignore: [a], key: [k], mode: off}}", ""},
@@ -240,9 +240,13 @@ func TestUnsupported(t *testing.T) {
 
 		{"defaults: {mode: observe}", "1:12: not supported yet: mode: observe"},
 		{"accounts: {backup: observe}", "1:12: not supported yet: mode: observe"},
-		{"defaults: {scope: transaction}", "1:12: not supported yet: scope: transaction"},
-		{"defaults: {scope: context}", "1:12: not supported yet: scope: context"},
-		{"defaults: {relative: guard}", "1:12: not supported yet: relative: guard"},
+		{"defaults: {scope: transaction}", "1:12: not supported yet: scope"},
+		{"defaults: {scope: context}", "1:12: not supported yet: scope"},
+		{"defaults: {scope: session}", "1:12: not supported yet: scope"},
+		{"defaults: {capture: hidden}", "1:12: not supported yet: capture: hidden"},
+		{"defaults: {capture: visible}", "1:12: not supported yet: capture: visible"},
+		{"defaults: {capture: off}", ""},
+		{"defaults: {relative: guard}", ""},
 		{"defaults: {on_conflict: rollback}", ""},
 		{"defaults: {on_conflict: statement}", ""},
 		{"defaults: {partial: proceed}", "1:12: not supported yet: partial: proceed"},

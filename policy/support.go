@@ -11,9 +11,9 @@ var unsupported = []struct{ path, value string }{
 	{"require", ""},
 	{"version.digest", ""},
 	{"mode", "observe"}, // of defaults, tables and accounts
-	{"scope", "transaction"},
-	{"scope", "context"},
-	{"relative", "guard"},
+	{"scope", ""},
+	{"capture", "hidden"},
+	{"capture", "visible"},
 	{"partial", "proceed"},
 	{"upsert", "allow"},
 	{"upsert", "check"},

@@ -3,6 +3,7 @@ package proxy
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -18,8 +19,6 @@ import (
 	"testing"
 	"time"
 
-	"crypto/tls"
-
 	"ifmatch/policy"
 	"ifmatch/rewrite"
 	"ifmatch/schema"
@@ -28,7 +27,7 @@ import (
 )
 
 // long is more time than anything here takes; what has not ended by then hangs.
-const long = 5 * time.Second
+const long = 20 * time.Second
 
 // meter counts what the proxy reports, and keeps the labels.
 type meter struct {
@@ -161,27 +160,30 @@ func newBackend(t testing.TB) *backend {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &backend{ln: ln}
+	return &backend{ln: ln}
+}
+
+// start accepts connections until close.
+func (b *backend) start() {
 	b.wg.Go(func() {
 		for {
-			nc, err := ln.Accept()
+			nc, err := b.ln.Accept()
 			if err != nil {
 				return
 			}
-			d, record, serve := b.damage.Swap(nil), b.record.Swap(nil), b.serve
+			d, record := b.damage.Swap(nil), b.record.Swap(nil)
 			b.wg.Go(func() {
 				defer nc.Close()
-				nc.SetDeadline(time.Now().Add(long))
+				nc.SetDeadline(time.Now().Add(10 * long)) // no test takes so long
 				c := wire.NewConn(&damagedConn{Conn: nc, damage: d, record: record})
-				if serve != nil {
-					serve(c, nc)
+				if b.serve != nil {
+					b.serve(c, nc)
 					return
 				}
 				converse(c)
 			})
 		}
 	})
-	return b
 }
 
 func (b *backend) close() {
@@ -403,7 +405,8 @@ tables:
 type bench struct {
 	t       testing.TB
 	srv     *Server
-	addr    string
+	ln      net.Listener
+	started sync.Once
 	backend *backend
 	meter   *meter
 	logs    *records
@@ -412,7 +415,7 @@ type bench struct {
 	goroutines, descriptors int // before it was set up
 }
 
-// newBench sets a proxy up. setup may change the configuration and the server.
+// newBench sets a proxy up. setup may change the configuration.
 func newBench(t testing.TB, setup ...func(*Config)) *bench {
 	t.Helper()
 	b := &bench{t: t, meter: &meter{}, logs: &records{}, serving: make(chan error, 1)}
@@ -436,19 +439,24 @@ func newBench(t testing.TB, setup ...func(*Config)) *bench {
 	if b.srv, err = New(cfg); err != nil {
 		t.Fatal(err)
 	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
+	if b.ln, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 		t.Fatal(err)
 	}
-	b.addr = ln.Addr().String()
-	go func() { b.serving <- b.srv.Serve(ln) }()
 	return b
+}
+
+// start begins to serve: with the first client, so that a test can change before
+// what it wants otherwise.
+func (b *bench) start() {
+	b.backend.start()
+	go func() { b.serving <- b.srv.Serve(b.ln) }()
 }
 
 // close ends the proxy and fails the test if anything of it is left or a session
 // has panicked.
 func (b *bench) close() {
 	b.t.Helper()
+	b.started.Do(b.start)
 	ctx, cancel := context.WithTimeout(context.Background(), long)
 	defer cancel()
 	b.srv.Shutdown(ctx)
@@ -514,7 +522,8 @@ type client struct {
 // dial connects a client, of which what it sends is damaged.
 func (b *bench) dial(d *damage, record *bytes.Buffer) *client {
 	b.t.Helper()
-	nc, err := net.Dial("tcp", b.addr)
+	b.started.Do(b.start)
+	nc, err := net.Dial("tcp", b.ln.Addr().String())
 	if err != nil {
 		b.t.Fatal(err)
 	}

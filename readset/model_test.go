@@ -15,6 +15,7 @@ type model struct {
 	rows    map[modelRow]modelRead
 	levels  []modelLevel // none outside a transaction
 	evicted uint64
+	step    int
 }
 
 type modelRow struct {
@@ -31,7 +32,8 @@ type modelRead struct {
 type modelLevel struct {
 	savepoint string
 	before    map[modelRow]modelRead
-	wrote     map[modelRow]bool
+	wrote     map[modelRow]int // the step of the first write
+	since     int              // the step of the savepoint
 }
 
 // happen lets something befall a row that no rollback undoes, unless the row
@@ -39,7 +41,7 @@ type modelLevel struct {
 func (m *model) happen(row modelRow, befall func(map[modelRow]modelRead)) {
 	befall(m.rows)
 	for _, l := range slices.Backward(m.levels) {
-		if l.wrote[row] {
+		if l.wrote[row] > 0 {
 			break
 		}
 		befall(l.before)
@@ -62,7 +64,9 @@ func (m *model) wrote(row modelRow, r modelRead, expected bool) {
 
 func (m *model) touched(row modelRow) {
 	for _, l := range m.levels {
-		l.wrote[row] = true
+		if l.wrote[row] == 0 {
+			l.wrote[row] = m.step
+		}
 	}
 }
 
@@ -75,7 +79,7 @@ func (m *model) trim() {
 }
 
 func (m *model) push(name string) {
-	m.levels = append(m.levels, modelLevel{name, maps.Clone(m.rows), map[modelRow]bool{}})
+	m.levels = append(m.levels, modelLevel{name, maps.Clone(m.rows), map[modelRow]int{}, m.step})
 }
 
 func (m *model) level(name string) int {
@@ -91,6 +95,9 @@ func (m *model) backTo(i int) {
 		}
 	}
 	m.levels = m.levels[:i]
+	for _, outer := range m.levels { // what was undone was not written
+		maps.DeleteFunc(outer.wrote, func(_ modelRow, step int) bool { return step > l.since })
+	}
 	if i > 0 {
 		m.push(l.savepoint)
 	}
@@ -123,6 +130,7 @@ func play(data []byte, s *Set, m *model, check func(step string)) {
 	data = data[:min(len(data), 2000)]
 	for len(data) > 0 {
 		at = at.Add(time.Second)
+		m.step++
 		op := next() % 16
 		r := row()
 		key := []byte(r.key)

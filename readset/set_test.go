@@ -51,6 +51,7 @@ func TestSet(t *testing.T) {
 		{"the savepoint stays", "begin; savepoint s; wrote a 1; rollbackTo s; wrote a 2; rollbackTo s", ""},
 		{"savepoints after it do not", "begin; savepoint s; savepoint u; wrote a 1; rollbackTo s; wrote a 2; rollbackTo u", ""},
 		{"a read of a row written before it stays", "begin; wrote a 2; savepoint s; read a 2; rollbackTo s", "a=2"},
+		{"a row whose write was taken back may be read anew", "read a 1; begin; savepoint s; wrote a 2; rollbackTo s; read a 5; rollback", "a=5"},
 		{"names have no case", "read a 1; begin; savepoint S; wrote a 2; rollbackTo s", "a=1"},
 		{"a second savepoint of a name replaces the first", "begin; savepoint s; wrote a 1; savepoint s; wrote a 2; rollbackTo s", "a=1"},
 		{"a released savepoint keeps what came after", "read a 1; begin; savepoint s; wrote a 2; release s; wrote a 3; commit", "a=3"},
