@@ -124,7 +124,12 @@ func (s *Server) Rules() *rewrite.Rules { return s.rules.Load() }
 func (s *Server) Serve(ln net.Listener) error {
 	s.mu.Lock()
 	s.listener = ln
+	draining := s.draining.Load()
 	s.mu.Unlock()
+	if draining { // Shutdown came first and found no listener to close
+		ln.Close()
+		return nil
+	}
 	delay := time.Duration(0)
 	for {
 		nc, err := ln.Accept()

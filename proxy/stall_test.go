@@ -458,3 +458,10 @@ func heap() uint64 {
 	metrics.Read(sample)
 	return sample[0].Value.Uint64()
 }
+
+// A Shutdown that comes before Serve keeps it from accepting.
+func TestShutdownBeforeServe(t *testing.T) {
+	b := newBench(t)
+	b.srv.Shutdown(t.Context())
+	b.close()
+}

@@ -51,6 +51,7 @@ func TestRequest(t *testing.T) {
 		{"a later request reads the row anew", "A=ann; A read a 1; B=ann; B read a 2; B conflict a; C=ann; C read a 2; D=ann", "a=2"},
 		{"a conflict in a transaction", "A=ann; A read a 1; B=ann; B begin; B read a 2; B conflict a; B rollback; C=ann", "a=1"},
 		{"reads of it in a transaction do not count", "A=ann; A read a 1; B=ann; B conflict a; B begin; B touched a; B read a 2; B commit; C=ann", "a=1"},
+		{"what it leaves is for those that begin later", "A=ann; A read a 1; B=ann; A read a 5; C=ann; C gone a; D=ann; B read a 3; B conflict a; D read b 1", "b=1"},
 		{"on a row that it wrote", "A=ann; A read a 1; B=ann; B begin; B read a 2; B wrote a 3; B conflict a; B rollback; C=ann", "a=1"},
 
 		{"a write is seen when it is committed", "A=ann; A read a 1; B=ann; B begin; B wrote a 2; C=ann", "a=1"},

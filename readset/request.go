@@ -314,7 +314,7 @@ func (r *Request) Conflict(table uint32, key []byte) {
 	if s, _, _, read := x.last(table, key); read && s.by == r.number {
 		x.pinOthers(r.number, table, key)
 		if ok && kind == earlier {
-			x.set(stamp{made: r.number - 1}, table, key, token, at)
+			x.set(stamp{made: x.begun}, table, key, token, at)
 		} else {
 			x.reads.Forget(table, key)
 		}
