@@ -82,7 +82,10 @@ func FuzzClient(f *testing.F) {
 	f.Add([]byte("\x01\xff\xff\xff\x00\x03SELECT"))
 	f.Add([]byte("\x01\x00\x00\x00\x00"))
 	b := newBench(f)
-	defer b.close()
+	defer func() {
+		b.t = f
+		b.stop()
+	}()
 	f.Fuzz(func(t *testing.T, data []byte) {
 		b.t = t
 		sent := frames(data, func(int) byte { return 0 })
@@ -125,7 +128,10 @@ func FuzzBackend(f *testing.F) {
 	f.Add(uint8(1), []byte("\x01\x00\x00\x00\x01"))
 	f.Add(uint8(4), framed([]byte("\xfbfile"), okPacket(serverCaps, 0)))
 	b := newBench(f)
-	defer b.close()
+	defer func() {
+		b.t = f
+		b.stop()
+	}()
 	b.srv.farewell = short // for an answer that the client would have to reply to
 	answers := make(chan []byte, 1)
 	b.backend.serve = after(func(_ *wire.Conn, nc net.Conn, _ wire.Capability) {

@@ -456,6 +456,14 @@ func (b *bench) start() {
 // has panicked.
 func (b *bench) close() {
 	b.t.Helper()
+	b.stop()
+	b.eventually("goroutines are left", func() bool { return runtime.NumGoroutine() <= b.goroutines })
+	b.eventually("descriptors are left", func() bool { return descriptors(b.t) <= b.descriptors })
+}
+
+// stop is close where goroutines of others come and go, as those of a fuzzer.
+func (b *bench) stop() {
+	b.t.Helper()
 	b.started.Do(b.start)
 	ctx, cancel := context.WithTimeout(context.Background(), long)
 	defer cancel()
@@ -468,8 +476,6 @@ func (b *bench) close() {
 	if n := b.meter.sessions.Load(); n != 0 {
 		b.t.Errorf("the meter has %d sessions left", n)
 	}
-	b.eventually("goroutines are left", func() bool { return runtime.NumGoroutine() <= b.goroutines })
-	b.eventually("descriptors are left", func() bool { return descriptors(b.t) <= b.descriptors })
 }
 
 // sound fails the test if a session has panicked.

@@ -106,7 +106,7 @@ func (s *session) serve() {
 	err := s.commands()
 	var be *backendError
 	switch {
-	case err == nil, errors.Is(err, errEnd), errors.Is(err, net.ErrClosed):
+	case errors.Is(err, errEnd), errors.Is(err, net.ErrClosed):
 		s.log.Debug("session ended")
 	case errors.As(err, &be):
 		s.backendLost(be)
