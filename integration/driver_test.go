@@ -92,6 +92,9 @@ func TestTheDriversOwnTests(t *testing.T) {
 			wait.Go(func() { r.run(binary, dir, "-test.skip", "^(TestConnectorReturnsTimeout|TestConcurrent)$") })
 		}
 		wait.Wait()
+		admin := session(t, s, "root", "", "")
+		execute(t, admin, "SET GLOBAL max_connections=200") // a thousand prove no more
+		defer execute(t, admin, "SET GLOBAL max_connections=1000")
 		for _, r := range runs {
 			r.run(binary, dir, "-test.run", "^TestConcurrent$")
 		}
