@@ -74,8 +74,9 @@ func startMariaDB() (*Server, error) {
 	if os.Geteuid() == 0 {
 		asRoot = []string{"--user=root"}
 	}
+	// --force: a machine that cannot look up its own name will do.
 	args := append([]string{"--no-defaults", "--datadir=" + data + "/data", "--skip-test-db",
-		"--auth-root-authentication-method=normal", "--skip-name-resolve"}, asRoot...)
+		"--auth-root-authentication-method=normal", "--force"}, asRoot...)
 	if out, err := exec.Command(install, args...).CombinedOutput(); err != nil {
 		_ = os.RemoveAll(data)
 		return nil, fmt.Errorf("prepare the data of MariaDB: %w\n%s", err, tail(out))
