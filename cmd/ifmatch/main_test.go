@@ -1,0 +1,82 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestCommands(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	good := write("good.yaml", "tables:\n  shop.products: {key: [id], version: version}\n")
+	keyless := write("keyless.yaml", "tables:\n  shop.products: {version: version}\n")
+	wrong := write("wrong.yaml", "tables:\n  shop.products: {verison: version, key: 5}\n")
+	later := write("later.yaml", "tables:\n  shop.products: {key: [id], version: version, noop: skip}\n")
+	const update = "UPDATE products SET price = 5 WHERE id = 100 AND version = 3"
+
+	for _, c := range []struct {
+		name string
+		args []string
+		in   string
+		exit int
+		out  []string // on standard output
+		err  []string // on standard error
+	}{
+		{name: "explain a guarded update", args: []string{"explain", "--policy", good, update}, out: []string{
+			"verdict:     guard", "strategy:    predicate", "table:       shop.products", "expectation: the statement's WHERE",
+			"SET price = 5, products.`version` = products.`version` + 1 WHERE id = 100 AND version = 3"}},
+		{name: "explain from standard input, as JSON", args: []string{"explain", "--policy", good, "--format", "json"}, in: update,
+			out: []string{`"verdict": "guard"`, `"strategy": "predicate"`}},
+		{name: "explain a prepared one", args: []string{"explain", "--policy", good, "UPDATE products SET price = ? WHERE id = ?"},
+			out: []string{"prepared:    UPDATE products SET price = ?, ", " OR products.`version` <=> ?)"}},
+		{name: "explain a refusal", args: []string{"explain", "--policy", good, "DELETE FROM products"},
+			out: []string{"verdict:     refuse", "one row by its whole key (id)"}},
+		{name: "explain what passes", args: []string{"explain", "--policy", good, "SELECT 1; UPDATE other SET x = 1"},
+			out: []string{"statement:   SELECT 1", "verdict:     pass", "statement:   UPDATE other SET x = 1"}},
+		{name: "explain a hint", args: []string{"explain", "--policy", good, "UPDATE products SET price = 5 WHERE id = 100 /* ifmatch: version=3 */"},
+			out: []string{"expectation: hint", "products.`version` = 3"}},
+		{name: "explain nothing", args: []string{"explain", "--policy", good}, exit: exitUsage, err: []string{"explain wants a statement"}},
+		{name: "explain without a key", args: []string{"explain", "--policy", keyless, update}, exit: exitUsage, err: []string{"keyless.yaml:2:3: ", "needs key:"}},
+		{name: "explain what cannot be lexed", args: []string{"explain", "--policy", good, "SELECT 'x"}, exit: exitUsage, err: []string{"at byte 7"}},
+		{name: "check a good policy", args: []string{"check", "--policy", good}, out: []string{"right, 1 guarded tables"}},
+		{name: "check lists every fault", args: []string{"check", "--policy", wrong}, exit: exitUsage,
+			err: []string{`wrong.yaml:2:19: `, `did you mean "version"?`, "wrong.yaml:2:42: "}},
+		{name: "check what is not built", args: []string{"check", "--policy", later}, exit: exitUsage, err: []string{"later.yaml:2:48: not supported yet: noop: skip"}},
+		{name: "check no policy", args: []string{"check", "--policy", filepath.Join(dir, "none.yaml")}, exit: exitUsage, err: []string{"none.yaml"}},
+		{name: "check a backend without an account", args: []string{"check", "--policy", good, "--backend", "127.0.0.1:1"}, exit: exitUsage, err: []string{"--service-user"}},
+		{name: "no command", exit: exitUsage, err: []string{"a command is missing"}},
+		{name: "an unknown command", args: []string{"sevre"}, exit: exitUsage, err: []string{`unknown command "sevre"`}},
+		{name: "an unknown flag", args: []string{"serve", "--polcy", "x"}, exit: exitUsage, err: []string{"--polcy"}},
+		{name: "an argument too many", args: []string{"serve", "now"}, exit: exitUsage, err: []string{`serve takes no argument, has "now"`}},
+		{name: "version", args: []string{"version"}, out: []string{"ifmatch ", "commit ", "go1."}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var out, errOut bytes.Buffer
+			if exit := run(t.Context(), c.args, strings.NewReader(c.in), &out, &errOut); exit != c.exit {
+				t.Errorf("exit code %d, want %d", exit, c.exit)
+			}
+			for _, want := range c.out {
+				if !strings.Contains(out.String(), want) {
+					t.Errorf("standard output has no %q:\n%s", want, out.String())
+				}
+			}
+			for _, want := range c.err {
+				if !strings.Contains(errOut.String(), want) {
+					t.Errorf("standard error has no %q:\n%s", want, errOut.String())
+				}
+			}
+			if c.exit == exitDone && errOut.Len() > 0 {
+				t.Errorf("standard error has %q", errOut.String())
+			}
+		})
+	}
+}
