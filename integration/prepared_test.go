@@ -123,6 +123,8 @@ func TestExecutionsByPacket(t *testing.T) {
 			expect("a NULL key", r.execute(update.ID, wire.NewInt(7), wire.NewNull(), wire.NewInt(7)), "found no row")
 
 			save := r.prepare("UPDATE t SET s=?, n=? WHERE id=? AND v=?")
+			r.long(save.ID, 0, "of an execution that is refused, ")
+			expect("long data of an execution that is not sent", r.execute(save.ID, long, wire.NewInt(8), wire.NewInt(5), wire.NewInt(7)), "1290")
 			r.long(save.ID, 0, "one, ")
 			r.long(save.ID, 0, "two, ")
 			r.long(save.ID, 2, "a")

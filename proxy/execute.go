@@ -51,6 +51,30 @@ func (s *session) execute() error {
 		return s.unknownStatement(p)
 	}
 	s.srv.counters.statements.Add(1)
+	long := len(st.long) > 0
+	s.executed = false
+	if err := s.executeStatement(st, p); err != nil || s.executed || !long {
+		return err
+	}
+	return s.dropLong(st)
+}
+
+// dropLong makes the backend forget the long data of an execution that it never
+// saw: they would be taken for the beginning of the next one's.
+func (s *session) dropLong(st *statement) error {
+	clear(st.long)
+	var packet [5]byte
+	packet[0] = byte(wire.ComStmtReset)
+	binary.LittleEndian.PutUint32(packet[1:], st.backend)
+	if err := s.send(packet[:]); err != nil {
+		return err
+	}
+	_, _, err := s.collect(false)
+	return err
+}
+
+// executeStatement judges an execution and carries it out.
+func (s *session) executeStatement(st *statement, p []byte) error {
 	if s.tx.doomed != nil {
 		if done, err := s.inDoom(st.kind, st.name); done {
 			return err
@@ -113,6 +137,7 @@ func (s *session) executePlain(st *statement, p []byte) error {
 		s.out = e.Append(append(s.out[:0], byte(wire.ComStmtExecute)), s.caps)
 		p = s.out
 	}
+	s.executed = true
 	if err := s.send(p); err != nil {
 		return err
 	}

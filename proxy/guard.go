@@ -42,6 +42,7 @@ func (s *session) guardQuery(plan *rewrite.Plan, attrs []byte) error {
 // sendGuarded sends the write to the backend.
 func (s *session) sendGuarded(g *guarded) error {
 	if g.st != nil {
+		s.executed = true
 		return s.send(comStmtExecute, s.out)
 	}
 	return s.send(comQuery, g.attrs, s.out)

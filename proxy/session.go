@@ -54,6 +54,7 @@ type session struct {
 	part      []byte             // the one statement at hand of a text of several
 	partAttrs []byte             // and the query attributes of the text
 	failed    bool               // the statement at hand ended with an error
+	executed  bool               // the execution at hand was sent to the backend
 	dynamics  map[string]dynamic // SQL-level prepared statements by name
 	running   dynamic            // the one that is prepared or executed
 
