@@ -121,6 +121,16 @@ func TestADoomedTransaction(t *testing.T) {
 			do(A, "SELECT 1", doomed("ifmatch: transaction doomed by: unread row on shop.products id=102")),
 			do(A, "ROLLBACK", fine),
 		}},
+		{name: "XA ROLLBACK lifts the doom of an XA transaction", setup: products, policy: byVersion, steps: []step{
+			do(A, "XA START 'doomed'", fine),
+			do(A, "UPDATE products SET price=2 WHERE id=101", affects(1)),
+			stale,
+			do(A, "SELECT 1", doomed()),
+			do(A, "XA END 'doomed'", fine),
+			do(A, "XA COMMIT 'doomed' ONE PHASE", doomed()),
+			do(A, "XA ROLLBACK 'doomed'", fine),
+			do(A, "SELECT price FROM products WHERE id=101", gives("5")),
+		}},
 		{name: "a conflict outside a transaction dooms nothing", setup: products, policy: byVersion, steps: []step{
 			stale,
 			do(A, "SELECT 1", gives("1")),

@@ -17,7 +17,8 @@ const (
 	rollbackTo            // ROLLBACK TO name
 	savepoint             // SAVEPOINT name
 	release               // RELEASE SAVEPOINT name
-	xaEnd                 // XA END, XA ROLLBACK
+	xaEnd                 // XA END
+	xaRollback            // XA ROLLBACK
 	set                   // SET of something else than the two below
 	setHint               // SET @ifmatch = …
 	prepareSQL            // PREPARE name FROM …
@@ -117,8 +118,11 @@ func classify(t *sqltext.Text, stmt sqltext.Span) (control, string) {
 			return use, name(i + 1)
 		}
 	case 'x':
-		if t.Is(i, "XA") && (t.Is(i+1, "END") || t.Is(i+1, "ROLLBACK")) {
+		switch {
+		case t.Is(i, "XA") && t.Is(i+1, "END"):
 			return xaEnd, ""
+		case t.Is(i, "XA") && t.Is(i+1, "ROLLBACK"):
+			return xaRollback, ""
 		}
 	}
 	return plain, ""

@@ -102,7 +102,7 @@ func (s *session) prepareInDoom(sql []byte) (done bool, err error) {
 	if err == nil {
 		if spans := t.Statements(nil); len(spans) == 1 {
 			switch kind, _ := classify(t, spans[0]); kind {
-			case rollback, rollbackTo, commit, begin, xaEnd, showDiagnosis:
+			case rollback, rollbackTo, commit, begin, xaEnd, xaRollback, showDiagnosis:
 				return false, nil
 			}
 		}

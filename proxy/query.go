@@ -272,6 +272,9 @@ func (s *session) settle(kind control, name string, changes bool, a *answer) {
 		s.tx.backTo(name, true)
 	case begin, commit, rollback, ddl:
 		s.tx.ended()
+	case xaRollback:
+		s.tx.doomed = nil
+		s.tx.ended()
 	case use:
 		if !s.tracked {
 			s.state.db = name

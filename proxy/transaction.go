@@ -85,7 +85,7 @@ func (s *session) doomedError() *rewrite.Conflict {
 // statement may be carried out as in any other.
 func (s *session) inDoom(kind control, name string) (done bool, err error) {
 	switch kind {
-	case showDiagnosis, showIfmatch, xaEnd:
+	case showDiagnosis, showIfmatch, xaEnd, xaRollback:
 		return false, nil
 	case rollback:
 		s.tx.doomed = nil
