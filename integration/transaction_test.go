@@ -126,6 +126,10 @@ func TestADoomedTransaction(t *testing.T) {
 			do(A, "UPDATE products SET price=2 WHERE id=101", affects(1)),
 			stale,
 			do(A, "SELECT 1", doomed()),
+			do(A, "ROLLBACK", fails(1399, "XAE07")),
+			do(A, "COMMIT", doomed()),
+			do(A, "BEGIN", fails(1399, "XAE07")),
+			do(A, "SELECT 1", doomed()),
 			do(A, "XA END 'doomed'", fine),
 			do(A, "XA COMMIT 'doomed' ONE PHASE", doomed()),
 			do(A, "XA ROLLBACK 'doomed'", fine),
@@ -151,6 +155,15 @@ func TestOnConflict(t *testing.T) {
 			do(A, "UPDATE products SET price=3 WHERE id=102", affects(1)),
 			do(A, "ROLLBACK", fine), // too late: what follows the conflict is in no transaction
 			do(direct, "SELECT price FROM products WHERE id>100 ORDER BY id", gives("5", "3")),
+		}},
+		{name: "rollback of an XA transaction, which the server refuses, dooms it", setup: products, policy: "tables: {shop.products: {version: version, on_conflict: rollback}}", steps: []step{
+			do(A, "XA START 'rolled'", fine),
+			do(A, "UPDATE products SET price=2 WHERE id=101", affects(1)),
+			stale,
+			do(A, "XA END 'rolled'", fine),
+			do(A, "XA COMMIT 'rolled' ONE PHASE", doomed()),
+			do(A, "XA ROLLBACK 'rolled'", fine),
+			do(A, "SELECT price FROM products WHERE id=101", gives("5")),
 		}},
 		{name: "statement", setup: products, policy: "tables: {shop.products: {version: version, on_conflict: statement}}", steps: []step{
 			do(A, "BEGIN", fine),

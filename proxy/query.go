@@ -267,13 +267,14 @@ func (s *session) settle(kind control, name string, changes bool, a *answer) {
 			s.tx.save(name)
 		}
 	case rollbackTo:
+		s.tx.doomed = nil
 		s.tx.backTo(name, false)
 	case release:
 		s.tx.backTo(name, true)
-	case begin, commit, rollback, ddl:
-		s.tx.ended()
-	case xaRollback:
+	case begin, rollback, xaRollback:
 		s.tx.doomed = nil
+		s.tx.ended()
+	case commit, ddl:
 		s.tx.ended()
 	case use:
 		if !s.tracked {

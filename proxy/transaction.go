@@ -41,8 +41,7 @@ func (tx *transaction) backTo(name string, released bool) {
 	}
 }
 
-// inTransaction reports whether a transaction is open, or would be with the
-// next statement because autocommit is off.
+// inTransaction reports whether a transaction was open after the last answer.
 func (s *session) inTransaction() bool { return s.status.Has(wire.StatusInTrans) }
 
 // doom does to the transaction what the policy wants after a conflict. Refusals
@@ -60,16 +59,21 @@ func (s *session) doom(c *rewrite.Conflict) error {
 			return nil // the client may go back to one of them
 		}
 	}
-	return s.rollbackAside()
+	ended, err := s.rollbackAside()
+	if !ended {
+		s.tx.doomed = c // it goes on at the backend, and must not be committed
+	}
+	return err
 }
 
-// rollbackAside rolls back at the backend, so that locks go.
-func (s *session) rollbackAside() error {
+// rollbackAside rolls back at the backend, so that locks go. ok is false where
+// the server does not: an XA transaction ends by XA ROLLBACK only.
+func (s *session) rollbackAside() (ok bool, err error) {
 	_, failed, err := s.ask([]byte("ROLLBACK"))
 	if err == nil && failed != nil {
 		s.log.Warn("rollback after a conflict failed", "code", failed.Code)
 	}
-	return err
+	return failed == nil, err
 }
 
 // doomedError is the error of whatever a doomed transaction does not take.
@@ -82,31 +86,28 @@ func (s *session) doomedError() *rewrite.Conflict {
 }
 
 // inDoom answers a statement in a doomed transaction. done is false where the
-// statement may be carried out as in any other.
+// statement may be carried out as in any other; where that ends the transaction,
+// or goes back in it, settle lifts the doom once the server has done so.
 func (s *session) inDoom(kind control, name string) (done bool, err error) {
 	switch kind {
-	case showDiagnosis, showIfmatch, xaEnd, xaRollback:
-		return false, nil
-	case rollback:
-		s.tx.doomed = nil
+	case showDiagnosis, showIfmatch, xaEnd, xaRollback, rollback:
 		return false, nil
 	case rollbackTo:
 		if s.tx.index(name) >= 0 {
-			s.tx.doomed = nil
 			return false, nil
 		}
 	case begin:
-		if err := s.rollbackAside(); err != nil {
-			return true, err
-		}
-		s.tx.doomed = nil
-		return false, nil
+		_, err := s.rollbackAside()
+		return err != nil, err
 	case commit:
-		if err := s.rollbackAside(); err != nil {
+		ended, err := s.rollbackAside()
+		if err != nil {
 			return true, err
 		}
 		c := s.doomedError()
-		s.tx.doomed = nil
+		if ended {
+			s.tx.doomed = nil
+		}
 		return true, s.answerConflict(c)
 	}
 	return true, s.answerConflict(s.doomedError())
