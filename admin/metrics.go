@@ -22,6 +22,7 @@ type Metrics struct {
 	conflicts  *prometheus.CounterVec
 	refused    *prometheus.CounterVec
 	unread     *prometheus.CounterVec
+	observed   observed
 	evicted    prometheus.Counter
 	sessions   prometheus.Gauge
 	handshakes *prometheus.CounterVec
@@ -55,9 +56,9 @@ func NewMetrics() *Metrics {
 	m := &Metrics{
 		registry:   prometheus.NewRegistry(),
 		statements: counter("ifmatch_statements_total", "Statements that name a guarded table, by what became of them.", "table", "verdict"),
-		conflicts:  counter("ifmatch_conflicts_total", "Writes that would have lost an update or broken a rule, by kind.", "table", "kind"),
-		refused:    counter("ifmatch_refused_total", "Statements that could not be proved safe.", "reason"),
-		unread:     counter("ifmatch_unread_total", "Writes to rows with no expectation, allowed or refused.", "table"),
+		conflicts:  counter(conflictsName, conflictsHelp, "table", "kind"),
+		refused:    counter(refusedName, refusedHelp, "reason"),
+		unread:     counter(unreadName, unreadHelp, "table"),
 		evicted:    prometheus.NewCounter(prometheus.CounterOpts{Name: "ifmatch_reads_evicted_total", Help: "Expectations forgotten because a scope held too many."}),
 		sessions:   gauge("ifmatch_sessions", "Client connections that are open."),
 		handshakes: counter("ifmatch_handshake_failures_total", "Connections that ended before authentication did, by reason.", "reason"),
@@ -68,6 +69,7 @@ func NewMetrics() *Metrics {
 		reloadOK:   gauge("ifmatch_policy_last_reload_successful", "1 if the policy file was right when it was read last."),
 		reloadTime: gauge("ifmatch_policy_last_reload_timestamp_seconds", "When the policy in force was read."),
 	}
+	m.observed = newObserved(m.registry)
 	m.known.Store(&map[counterKey]prometheus.Counter{})
 	m.registry.MustRegister(m.statements, m.conflicts, m.refused, m.unread, m.evicted, m.sessions, m.handshakes,
 		m.panics, m.seconds, m.reloadOK, m.reloadTime,
@@ -114,8 +116,25 @@ func (m *Metrics) Refused(reason string) { m.refused.WithLabelValues(reason).Inc
 // Unread counts a write to a row with no expectation, allowed or refused.
 func (m *Metrics) Unread(table string) { m.count(counterKey{of: m.unread, table: table}) }
 
+// Evicted counts expectations that were forgotten because a scope held too many.
+func (m *Metrics) Evicted(rows uint64) { m.evicted.Add(float64(rows)) }
+
 // Sessions adds to the number of open sessions.
 func (m *Metrics) Sessions(delta int) { m.sessions.Add(float64(delta)) }
+
+// ObservedConflict counts what would have been a conflict on an observed table.
+func (m *Metrics) ObservedConflict(table string, k rewrite.Kind) {
+	m.observed.conflicts.WithLabelValues(table, k.String()).Inc()
+}
+
+// ObservedRefused counts a statement that would have been refused.
+func (m *Metrics) ObservedRefused(reason string) { m.observed.refused.WithLabelValues(reason).Inc() }
+
+// ObservedUnread counts a write to a row of an observed table with no expectation.
+func (m *Metrics) ObservedUnread(table string) { m.observed.unread.WithLabelValues(table).Inc() }
+
+// ObserveDropped counts what could not be observed in time, or not at all.
+func (m *Metrics) ObserveDropped() { m.observed.dropped.Inc() }
 
 // HandshakeFailed counts a connection that ended before authentication did.
 func (m *Metrics) HandshakeFailed(reason string) { m.handshakes.WithLabelValues(reason).Inc() }

@@ -24,6 +24,8 @@ func TestBumpIncrement(t *testing.T) {
 			do(A, "UPDATE t SET n=?, v=v+1 WHERE id=?", affects(1), 3, 1),
 			do(direct, "SELECT n, v FROM t", gives("3|3")),
 			do(direct, "UPDATE t SET v=NULL", affects(1)),
+			do(A, "UPDATE t SET n=?, v=v+1 WHERE id=?", conflict("expected v=3, found v=NULL"), 4, 1),
+			do(A, "SELECT n FROM t", fine),
 			do(A, "UPDATE t SET n=?, v=v+1 WHERE id=?", affects(1), 4, 1),
 			do(direct, "SELECT n, v FROM t", gives("4|1")),
 		}},

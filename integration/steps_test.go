@@ -211,6 +211,9 @@ func run(conn *sql.Conn, q, shop string, args ...any) outcome {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	word, _, _ := strings.Cut(strings.ToUpper(strings.TrimSpace(q)), " ")
+	if strings.Contains(q, " RETURNING ") {
+		word = "SELECT"
+	}
 	switch word {
 	case "SELECT", "SHOW", "CALL", "CHECK":
 		o.query(ctx, conn, q, args)

@@ -9,19 +9,25 @@ var unsupported = []struct{ path, value string }{
 	{"pending", ""},
 	{"number", ""},
 	{"require", ""},
-	{"version.digest", ""},
-	{"mode", "observe"}, // of defaults, tables and accounts
-	{"scope", ""},
-	{"capture", "hidden"},
-	{"capture", "visible"},
 	{"partial", "proceed"},
 	{"upsert", "allow"},
 	{"upsert", "check"},
-	{"noop", "skip"},
-	{"read_ttl", ""},
-	{"max_reads", ""},
 	{"routines", ""},
 }
+
+// Observing gives the positions at which the policy says mode: observe.
+func (p *Policy) Observing() []Position {
+	var all []Position
+	for _, m := range p.marks {
+		if m.path == "mode" && m.value == observing {
+			all = append(all, m.pos)
+		}
+	}
+	return all
+}
+
+// observing is the word for ModeObserve.
+var observing = ModeObserve.String()
 
 // Unsupported lists what the policy says outright and this build does not do,
 // with its positions: "not supported yet: …". Defaults that are not written are

@@ -39,6 +39,7 @@ var statements = []struct {
 	{name: "update whole row", command: []byte("\x03UPDATE guarded SET k = 7, name = 'pen', version = 12 WHERE id = 4711")},
 	{name: "update without expectation", command: []byte("\x03UPDATE guarded SET k = 7 WHERE id = 4711")},
 	{name: "execute select", prepare: "SELECT c FROM plain WHERE id = ?", command: execution(4711)},
+	{name: "execute select guarded", prepare: "SELECT c FROM guarded WHERE id = ?", command: execution(4711)},
 	{name: "execute update", prepare: "UPDATE guarded SET k = ? WHERE id = ? AND version = ?", command: execution(7, 4711, 12)},
 	{name: "execute update without expectation", prepare: "UPDATE guarded SET k = ? WHERE id = ?", command: execution(7, 4711)},
 }
@@ -190,10 +191,12 @@ func (c *peer) prepare(sql string) {
 }
 
 // scripted is a backend that has one statement prepared at most, gives one row
-// for a SELECT, and says that a write met one.
+// for a SELECT, key and version with it where they were added, and says that a
+// write met one.
 type scripted struct {
 	conn     *wire.Conn
 	prepared bool // the statement prepared is a SELECT
+	hidden   bool // with columns added
 }
 
 var (
@@ -201,8 +204,18 @@ var (
 	answerOne    = []byte{1} // column
 	answerColumn = (&wire.Column{Name: []byte("c"), Type: wire.TypeVarString, Charset: 45, Length: 480}).Append(nil, peerCaps)
 	answerRow    = wire.AppendLenBytes(nil, "value")
+	answerThree  = []byte{3}
+	answerKey    = hiddenColumn("id", "ifmatch 1")
+	answerToken  = hiddenColumn("version", "ifmatch 2")
+	answerShown  = wire.AppendTextRow(nil, []byte("value"), []byte("4711"), []byte("12"))
+	answerBinary = append(wire.AppendLenBytes([]byte{0, 0}, "value"), 0x67, 0x12, 0, 0, 0, 0, 0, 0, 12, 0, 0, 0, 0, 0, 0, 0)
 	answerEnd    = wire.OK{Header: wire.EOFHeader, Status: wire.StatusAutocommit}.Append(nil, peerCaps)
 )
+
+func hiddenColumn(of, alias string) []byte {
+	c := wire.Column{Schema: []byte("shop"), Table: []byte("guarded"), OrgTable: []byte("guarded"), Name: []byte(alias), OrgName: []byte(of), Type: wire.TypeLongLong, Charset: 63, Length: 20}
+	return c.Append(nil, peerCaps)
+}
 
 // serve serves one client. What goes wrong ends the connection, which fails the
 // test at the client.
@@ -231,6 +244,9 @@ func (b *scripted) serve(ln net.Listener) {
 }
 
 func (b *scripted) answer(command wire.Command, p []byte) error {
+	if (command == wire.ComQuery || command == wire.ComStmtPrepare) && isSelect(p) {
+		b.hidden = bytes.Contains(p, []byte("ifmatch 2"))
+	}
 	rows := command == wire.ComQuery && isSelect(p) || command == wire.ComStmtExecute && b.prepared
 	switch {
 	case command == wire.ComStmtPrepare:
@@ -239,11 +255,18 @@ func (b *scripted) answer(command wire.Command, p []byte) error {
 		if b.prepared {
 			ok.Columns = 1
 		}
+		if b.hidden {
+			ok.Columns = 3
+		}
 		packets := [][]byte{ok.Append(nil)}
 		for range ok.Params + ok.Columns {
 			packets = append(packets, answerColumn)
 		}
 		return b.write(packets...)
+	case rows && b.hidden && command == wire.ComQuery:
+		return b.write(answerThree, answerColumn, answerKey, answerToken, answerShown, answerEnd)
+	case rows && b.hidden:
+		return b.write(answerThree, answerColumn, answerKey, answerToken, answerBinary, answerEnd)
 	case rows:
 		return b.write(answerOne, answerColumn, answerRow, answerEnd)
 	}

@@ -161,6 +161,9 @@ func (s *session) noteERR(failed *wire.ERR) {
 	case 1213, 1614, 1180, 3101: // deadlock, XA rollback, error during COMMIT
 		s.status &^= wire.StatusInTrans
 		s.tx.ended()
+		s.reads.end(uncertain)
+	case 1205: // lock wait timeout: innodb_rollback_on_timeout decides what it undoes
+		s.reads.doubt = true
 	}
 }
 

@@ -112,7 +112,7 @@ func (s *session) closeAside(id uint32) error {
 	return s.send(packet[:])
 }
 
-// collect reads a whole answer of which every column is a string.
+// collect reads a whole answer of which every column is a string or a whole number.
 func (s *session) collect(binaryRows bool) (rows []rewrite.Row, failed *wire.ERR, err error) {
 	for {
 		first, _, err := s.next()
@@ -156,12 +156,9 @@ func (s *session) collect(binaryRows bool) (rows []rewrite.Row, failed *wire.ERR
 
 // collectRows reads one result set.
 func (s *session) collectRows(columns int, binaryRows bool, rows []rewrite.Row) ([]rewrite.Row, *wire.ERR, wire.Status, error) {
-	if err := s.dropDefinitions(uint16(columns)); err != nil {
+	types, err := s.asideTypes(columns)
+	if err != nil {
 		return nil, nil, 0, err
-	}
-	types := make([]wire.FieldType, columns)
-	for i := range types {
-		types[i] = wire.TypeVarString
 	}
 	size := 0 // of all rows
 	for {
@@ -202,7 +199,7 @@ func (s *session) collectRows(columns int, binaryRows bool, rows []rewrite.Row) 
 		if size += len(p); size > maxAnswer {
 			return nil, nil, 0, &backendError{&wire.TooLargeError{Size: size, Limit: maxAnswer}}
 		}
-		row, err := stringRow(p, types, binaryRows)
+		row, err := asideRow(p, types, binaryRows)
 		if err != nil {
 			return nil, nil, 0, &backendError{err}
 		}
@@ -210,28 +207,62 @@ func (s *session) collectRows(columns int, binaryRows bool, rows []rewrite.Row) 
 	}
 }
 
-// stringRow copies a row of strings.
-func stringRow(p []byte, types []wire.FieldType, binaryRow bool) (rewrite.Row, error) {
-	row := make(rewrite.Row, 0, len(types))
-	take := func(next func() ([]byte, bool, bool)) {
-		for range types {
-			value, null, ok := next()
-			switch {
-			case !ok:
-				return
-			case null:
-				row = append(row, nil)
-			default:
-				row = append(row, append([]byte{}, value...))
-			}
+// asideType is the type of a column in an answer to the proxy itself.
+type asideType struct {
+	wire.FieldType
+	unsigned bool
+}
+
+// asideTypes reads n definitions and the packet that ends them.
+func (s *session) asideTypes(n int) ([]asideType, error) {
+	types := make([]asideType, n)
+	for i := range types {
+		instead, err := s.nextDefinition()
+		if err != nil {
+			return nil, err
 		}
+		if instead {
+			return nil, &backendError{errors.New("an error in the place of a definition")}
+		}
+		p, err := s.payload()
+		if err != nil {
+			return nil, err
+		}
+		c, err := wire.ParseColumn(p, s.caps)
+		if err != nil {
+			return nil, &backendError{err}
+		}
+		types[i] = asideType{c.Type, c.Flags.Has(wire.FlagUnsigned)}
 	}
-	if binaryRow {
-		r := wire.NewBinaryRow(p, types)
-		take(r.Next)
-		return row, r.Err()
+	if s.caps.Has(wire.ClientDeprecateEOF) {
+		return types, nil
 	}
-	r := wire.NewTextRow(p)
-	take(r.Next)
-	return row, r.Err()
+	_, _, err := s.endOfDefinitions()
+	return types, err
+}
+
+// asideRow copies a row of strings and whole numbers, each as text.
+func asideRow(p []byte, types []asideType, binaryRow bool) (rewrite.Row, error) {
+	var r wire.RowReader
+	fields := make([]wire.FieldType, len(types))
+	for i, t := range types {
+		fields[i] = t.FieldType
+	}
+	r.Reset(fields, len(fields), binaryRow)
+	values := make([]wire.RowValue, len(types))
+	if err := r.Read(p, len(types)-1, values); err != nil {
+		return nil, err
+	}
+	row := make(rewrite.Row, len(types))
+	for i, v := range values {
+		if v.Null {
+			continue
+		}
+		digits, ok := wire.AppendInteger([]byte{}, v.Bytes, types[i].FieldType, types[i].unsigned, binaryRow)
+		if !ok {
+			digits = append([]byte{}, v.Bytes...)
+		}
+		row[i] = digits
+	}
+	return row, nil
 }

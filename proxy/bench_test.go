@@ -51,6 +51,13 @@ func (m *meter) Refused(reason string) {
 	m.refused.Add(1)
 	m.label(reason)
 }
+func (m *meter) ObservedConflict(table string, k rewrite.Kind) {
+	m.label(table)
+	m.label(k.String())
+}
+func (m *meter) ObservedRefused(reason string)         { m.label(reason) }
+func (m *meter) ObservedUnread(table string)           { m.label(table) }
+func (m *meter) ObserveDropped()                       {}
 func (m *meter) Unread(table string)                   { m.label(table) }
 func (m *meter) Seconds(stage string, _ time.Duration) { m.label(stage) }
 func (m *meter) Sessions(delta int)                    { m.sessions.Add(int64(delta)) }
@@ -58,7 +65,8 @@ func (m *meter) HandshakeFailed(reason string) {
 	m.handshakes.Add(1)
 	m.label(reason)
 }
-func (m *meter) Panic() { m.panics.Add(1) }
+func (m *meter) Evicted(uint64) {}
+func (m *meter) Panic()         { m.panics.Add(1) }
 
 // records is what was logged, as text.
 type records struct {

@@ -183,6 +183,9 @@ func (s *session) reset() error {
 // forget drops what belongs to the session before a reset or a change of user.
 func (s *session) forget() {
 	s.tx = transaction{}
+	s.forgetReads()
+	s.isolation = s.beginIsolation()
+	s.tableLocks = false
 	clear(s.stmts)
 	clear(s.dynamics)
 	s.hint, s.diag, s.last = nil, nil, nil

@@ -20,7 +20,7 @@ const (
 	xaEnd                 // XA END
 	xaRollback            // XA ROLLBACK
 	set                   // SET of something else than the two below
-	setHint               // SET @ifmatch = …
+	setOwn                // SET @ifmatch = …, SET @ifmatch_context = …
 	prepareSQL            // PREPARE name FROM …
 	executeSQL            // EXECUTE name
 	immediate             // EXECUTE IMMEDIATE …
@@ -30,6 +30,8 @@ const (
 	showDiagnosis         // SHOW WARNINGS, SHOW ERRORS, SHOW COUNT(*) …, GET DIAGNOSTICS
 	use                   // USE name
 	showIfmatch           // SHOW IFMATCH …
+	lockTables            // LOCK TABLES
+	unlockTables          // UNLOCK TABLES
 )
 
 // classify gives the kind of a statement and the name it is about.
@@ -86,6 +88,10 @@ func classify(t *sqltext.Text, stmt sqltext.Span) (control, string) {
 		if t.Is(i, "GET") {
 			return showDiagnosis, ""
 		}
+	case 'l':
+		if t.Is(i, "LOCK") && (t.Is(i+1, "TABLES") || t.Is(i+1, "TABLE")) {
+			return lockTables, ""
+		}
 	case 'p':
 		if t.Is(i, "PREPARE") {
 			return prepareSQL, name(i + 1)
@@ -114,8 +120,11 @@ func classify(t *sqltext.Text, stmt sqltext.Span) (control, string) {
 			return showDiagnosis, ""
 		}
 	case 'u':
-		if t.Is(i, "USE") {
+		switch {
+		case t.Is(i, "USE"):
 			return use, name(i + 1)
+		case t.Is(i, "UNLOCK"):
+			return unlockTables, ""
 		}
 	case 'x':
 		switch {
@@ -144,26 +153,14 @@ func classifyRollback(t *sqltext.Text, i int, name func(int) string) (control, s
 	return rollbackTo, name(i)
 }
 
-// classifySet tells SET @ifmatch from the rest.
+// classifySet tells SET @ifmatch and SET @ifmatch_context from the rest.
 func classifySet(t *sqltext.Text, stmt sqltext.Span) (control, string) {
 	for i := int(stmt.Start); i < int(stmt.End); i++ {
-		if isHintVariable(t, i) && (t.IsOp(i+1, "=") || t.IsOp(i+1, ":=")) {
-			return setHint, ""
+		if ownVariable(t, i) != "" && (t.IsOp(i+1, "=") || t.IsOp(i+1, ":=")) {
+			return setOwn, ""
 		}
 	}
 	return set, ""
-}
-
-// isHintVariable reports whether token i is @ifmatch, in any way of writing it.
-func isHintVariable(t *sqltext.Text, i int) bool {
-	if t.Tokens[i].Kind != sqltext.UserVar {
-		return false
-	}
-	b := t.Bytes(i)[1:]
-	if len(b) >= 2 && (b[0] == '`' || b[0] == '\'' || b[0] == '"') {
-		b = b[1 : len(b)-1]
-	}
-	return strings.EqualFold(string(b), "ifmatch")
 }
 
 // readingWords are what a SET names that changes how statements are read.

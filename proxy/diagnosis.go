@@ -1,14 +1,66 @@
 package proxy
 
 import (
-	"ifmatch/policy"
+	"strconv"
+
 	"ifmatch/rewrite"
+	"ifmatch/sqltext"
+	"ifmatch/wire"
 )
 
-// diagnosis is an error of the proxy's own, which the server knows nothing of.
+// diagnosis is what SHOW WARNINGS and ROW_COUNT() say after a statement where the
+// server cannot: it knows nothing of an error of the proxy's own, and has lost
+// what it knew of a statement behind which the proxy has run others.
 type diagnosis struct {
-	code    policy.Code
-	message string
+	warnings []warning
+	rowCount int64
+}
+
+// warning is a row of SHOW WARNINGS.
+type warning struct{ level, code, message string }
+
+// diagnoseError is the diagnosis of an error.
+func diagnoseError(code uint16, message string) *diagnosis {
+	return &diagnosis{[]warning{{"Error", strconv.Itoa(int(code)), message}}, -1}
+}
+
+// diagnose keeps what the server says of a statement that has succeeded, before
+// the proxy runs others.
+func (s *session) diagnose(ok *wire.OK) error {
+	d := &diagnosis{rowCount: int64(ok.AffectedRows)}
+	if ok.Warnings > 0 {
+		rows, failed, err := s.ask([]byte("SHOW WARNINGS"))
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			if failed == nil && len(row) == 3 {
+				d.warnings = append(d.warnings, warning{string(row[0]), string(row[1]), string(row[2])})
+			}
+		}
+	}
+	s.diag = d
+	return nil
+}
+
+// withRowCount gives a statement behind one with a diagnosis as it is sent: with
+// the number in place of ROW_COUNT(), under the same name.
+func (s *session) withRowCount(t *sqltext.Text, stmt sqltext.Span) (sql []byte, found bool) {
+	for i := int(stmt.Start); i+2 < int(stmt.End); i++ {
+		if !t.Is(i, "ROW_COUNT") || !t.IsOp(i+1, "(") || !t.IsOp(i+2, ")") {
+			continue
+		}
+		from, to := t.Tokens[i].Start, t.Tokens[i+2].End
+		sql = append(sql, t.SQL[:from]...)
+		sql = strconv.AppendInt(sql, s.diag.rowCount, 10)
+		if next := i + 3; t.Is(i-1, "SELECT") && (next >= int(stmt.End) || t.IsOp(next, ",")) {
+			sql = append(sql, " AS `"...)
+			sql = append(sql, t.SQL[from:to]...)
+			sql = append(sql, '`')
+		}
+		return append(sql, t.SQL[to:]...), true
+	}
+	return nil, false
 }
 
 // lastConflict is what SHOW IFMATCH CONFLICT shows.
@@ -24,7 +76,7 @@ func (s *session) answerConflict(c *rewrite.Conflict) error {
 		errors = c.Table.Errors
 	}
 	code := c.Kind.Code(errors)
-	s.diag = &diagnosis{code, c.Message}
+	s.diag = diagnoseError(code.Code, c.Message)
 	s.count(c)
 	return s.answerError(code.Code, code.State, c.Message)
 }

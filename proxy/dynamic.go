@@ -5,6 +5,7 @@ import (
 
 	"ifmatch/rewrite"
 	"ifmatch/sqltext"
+	"ifmatch/wire"
 )
 
 // dynamic is an SQL-level prepared statement.
@@ -19,6 +20,10 @@ type dynamic struct {
 type verdict struct {
 	refused string // why it must not be executed, or ""
 	ddl     bool   // it may change what the rules rest on
+	ends    ending // what it means for an open transaction if it ends that
+	// noted is the plan of a SELECT whose rows are remembered. Once the server has
+	// prepared it, it has the columns in it that were added.
+	noted *rewrite.Plan
 }
 
 // dynamic judges the text of PREPARE and EXECUTE IMMEDIATE before the server
@@ -62,8 +67,152 @@ func (s *session) dynamic(kind control, name string, stmt sqltext.Span) (done bo
 	if d.refused != "" {
 		return true, s.refuse(nil, "dynamic", d.refused)
 	}
-	s.running = d
+	s.running, s.ends = d, d.ends
 	return false, nil
+}
+
+// prepareNoted carries out PREPARE of a SELECT whose rows are remembered. Where
+// columns have to be added its text gives way to one that has them.
+func (s *session) prepareNoted(name string, stmt sqltext.Span, attrs []byte) error {
+	d := s.running
+	sql := s.text.SQL
+	if d.noted.Capture().Hidden > 0 {
+		var ok bool
+		if sql, ok = s.withLiteral(int(stmt.Start)+3, d); !ok {
+			d.noted, sql = nil, s.text.SQL
+		}
+	}
+	for {
+		if err := s.send(comQuery, attrs, sql); err != nil {
+			return err
+		}
+		first, _, err := s.next()
+		if err != nil {
+			return err
+		}
+		p, err := s.payload()
+		if err != nil {
+			return err
+		}
+		if first == wire.ERRHeader {
+			failed, err := wire.ParseERR(p, s.caps)
+			if err != nil {
+				return &backendError{err}
+			}
+			if d.noted != nil && d.noted.Capture().Hidden > 0 && ofAddedColumns(failed.Code) {
+				s.srv.counters.uncaptured.Add(1)
+				d.noted, sql = nil, s.text.SQL
+				continue
+			}
+			s.noteERR(&failed)
+			s.failed = true
+			if err := s.client.WritePacket(p); err != nil {
+				return err
+			}
+			return s.client.Flush()
+		}
+		ok, err := wire.ParseOK(p, s.caps)
+		if err != nil {
+			return &backendError{err}
+		}
+		s.note(&ok)
+		s.dynamics[strings.ToLower(name)] = d
+		return s.finish(&ok, p)
+	}
+}
+
+// executeNotedSQL carries out EXECUTE or EXECUTE IMMEDIATE of a SELECT whose rows are
+// remembered.
+func (s *session) executeNotedSQL(kind control, name string, stmt sqltext.Span, attrs []byte) (done bool, err error) {
+	d := s.running
+	capture := d.noted.Capture()
+	dirty, err := s.readsUncommitted()
+	if err != nil {
+		return true, err
+	}
+	sql := s.text.SQL
+	if kind == immediate {
+		if dirty {
+			return false, nil
+		}
+		var ok bool
+		if sql, ok = s.withLiteral(int(stmt.Start)+2, d); !ok {
+			return false, nil
+		}
+	}
+	if err := s.send(comQuery, attrs, sql); err != nil {
+		return true, err
+	}
+	again, err := s.relayShown(s.answerShown(dirty), capture, false)
+	if err != nil {
+		return true, err
+	}
+	if again {
+		if err := s.executeUnnoted(kind, name, d, attrs); err != nil {
+			return true, err
+		}
+	}
+	s.state.stale, s.isolation.known = true, s.isolation.known && kind == executeSQL
+	return true, s.client.Flush()
+}
+
+// executeUnnoted executes the SELECT as the client wrote it, after the server has
+// refused the columns that were added.
+func (s *session) executeUnnoted(kind control, name string, d dynamic, attrs []byte) error {
+	s.srv.counters.uncaptured.Add(1)
+	if kind == executeSQL {
+		again, _ := s.literal([]byte(d.sql))
+		_, failed, err := s.ask(append([]byte("PREPARE `"+strings.ReplaceAll(name, "`", "``")+"` FROM "), again...))
+		if err != nil {
+			return err
+		}
+		if failed != nil {
+			return s.orError(failed, nil)
+		}
+		d.noted = nil
+		s.dynamics[strings.ToLower(name)] = d
+	}
+	if err := s.send(comQuery, attrs, s.text.SQL); err != nil {
+		return err
+	}
+	_, err := s.relay()
+	return err
+}
+
+// withLiteral gives the statement at hand with the text of d, columns added, in
+// place of the string or variable at token i. ok is false where that cannot be
+// written in the session's character set.
+func (s *session) withLiteral(i int, d dynamic) (sql []byte, ok bool) {
+	var t sqltext.Text
+	if t.Lex([]byte(d.sql), &s.state.lex) != nil {
+		return nil, false
+	}
+	text, ok := s.literal(d.noted.AppendSelect(nil, &t))
+	if !ok {
+		return nil, false
+	}
+	at := s.text.Tokens[i]
+	sql = append(sql, s.text.SQL[:at.Start]...)
+	sql = append(sql, ' ')
+	sql = append(sql, text...)
+	return append(sql, s.text.SQL[at.End:]...), true
+}
+
+// literal writes a string as the session's modes have it.
+func (s *session) literal(text []byte) (_ []byte, ok bool) {
+	lex := &s.state.lex
+	if lex.Charset != sqltext.UTF8MB4 && lex.Charset != sqltext.UTF8MB3 && !ascii(text) {
+		return nil, false
+	}
+	quoted := make([]byte, 0, len(text)+16)
+	quoted = append(quoted, '\'')
+	for _, c := range text {
+		if c == '\'' || c == '\\' && !lex.NoBackslashEscapes {
+			quoted = append(quoted, c)
+		}
+		quoted = append(quoted, c)
+	}
+	return append(quoted, '\''), true
 }
 
 // variable gives the text in a user variable as the session's character set has
@@ -100,8 +249,12 @@ func (s *session) judge(sql []byte, db string) verdict {
 		return v
 	}
 	for _, stmt := range t.Statements(nil) {
-		switch kind, _ := classify(&t, stmt); kind {
-		case setHint:
+		kind, name := classify(&t, stmt)
+		if v.ends = s.endingOf(&t, stmt, kind, name); kind == begin || kind == savepoint || kind == rollbackTo || kind == release {
+			v.ends = uncertain
+		}
+		switch kind {
+		case setOwn:
 			return verdict{refused: "SET @ifmatch cannot be prepared at SQL level"}
 		case prepareSQL, immediate:
 			return verdict{refused: "PREPARE within a prepared text cannot be judged"}
@@ -112,6 +265,9 @@ func (s *session) judge(sql []byte, db string) verdict {
 			return verdict{refused: plan.Reason}
 		case rewrite.Guard:
 			return verdict{refused: "a write on " + plan.Table.Label + " cannot be guarded yet when it is prepared at SQL level; send it as text or by the binary protocol"}
+		}
+		if c := plan.Capture(); c != nil && !c.Observes() && len(t.Statements(nil)) == 1 {
+			v.noted = plan
 		}
 		v.ddl = v.ddl || plan.DDL
 	}
@@ -128,7 +284,14 @@ func (s *session) executeDynamic(name string) (done bool, err error) {
 		return true, s.answerError(1243, "HY000", "Unknown prepared statement handler ("+name+") given to EXECUTE")
 	}
 	if d.generation != s.rules.Generation {
+		prepared := d.noted
 		d.generation, d.verdict = s.rules.Generation, s.judge([]byte(d.sql), d.db)
+		switch {
+		case prepared != nil && prepared.Capture().Hidden > 0:
+			d.noted = prepared // the server has its columns in the statement
+		case d.noted != nil && d.noted.Capture().Hidden > 0:
+			d.noted = nil
+		}
 		s.dynamics[strings.ToLower(name)] = d
 	}
 	if d.refused != "" {

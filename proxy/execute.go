@@ -116,15 +116,15 @@ func (s *session) executePlain(st *statement, p []byte) error {
 		switch {
 		case err == nil:
 			st.types, typed = s.exec.Types(st.types[:0]), true
-		case st.kind == setHint:
+		case st.kind == setOwn:
 			return err
 		case !errors.Is(err, wire.ErrParamTypes):
 			// The server will say what it thinks of it.
 		}
 	}
-	if st.kind == setHint {
+	if st.kind == setOwn {
 		s.bindValues(st)
-		if refused := s.takeHint(st.stmt, s.values); refused != "" {
+		if refused := s.takeVariables(st.stmt, s.values); refused != "" && s.enforces() {
 			return s.refuse(nil, "hint", refused)
 		}
 	}
@@ -138,19 +138,106 @@ func (s *session) executePlain(st *statement, p []byte) error {
 		p = s.out
 	}
 	s.executed = true
+	defer clear(st.long)
+	if st.watched != nil {
+		if done, err := s.executeObserved(st, p, typed); done || err != nil {
+			return err
+		}
+	}
+	if st.noted != nil {
+		if done, err := s.executeNoted(st, p, typed); done || err != nil {
+			return err
+		}
+	}
 	if err := s.send(p); err != nil {
 		return err
 	}
 	a, err := s.relay()
-	clear(st.long)
 	if err != nil {
 		return err
 	}
-	s.settle(st.kind, st.name, st.reading, &a)
+	s.settle(st.kind, st.name, st.changes, &a)
+	s.renewObserved()
 	if (st.ddl || st.kind == executeSQL && s.running.ddl) && a.failed == nil {
 		s.changed()
 	}
 	return s.client.Flush()
+}
+
+// executeNoted carries out the execution of a statement of which something is
+// remembered. p is what is sent.
+func (s *session) executeNoted(st *statement, p []byte, typed bool) (done bool, err error) {
+	if st.noted.Inserts() {
+		if typed {
+			s.bindValues(st)
+		}
+		return true, s.insert(&inserting{st.noted, st.text, s.values[:boundParams(st, typed)], func() error { return s.send(p) }})
+	}
+	capture := st.noted.Capture()
+	dirty, err := s.dirty(capture)
+	if err != nil || dirty && capture.Hidden == 0 {
+		return false, err
+	}
+	if st.shown == nil {
+		st.shown = &shown{}
+	}
+	st.shown.blind = dirty
+	if typed || st.params == 0 {
+		s.nameExecuted(st)
+	}
+	if err := s.send(p); err != nil {
+		return true, err
+	}
+	again, err := s.relayShown(st.shown, capture, true)
+	if err != nil {
+		return true, err
+	}
+	if again {
+		return true, s.executeAsIs(st, typed)
+	}
+	return true, s.client.Flush()
+}
+
+// executeAsIs prepares a SELECT anew without the columns that were added to it, of
+// which the server says that they must not be read, and executes that.
+func (s *session) executeAsIs(st *statement, typed bool) error {
+	s.srv.counters.uncaptured.Add(1)
+	prepared, failed, err := s.prepareAside(st.text.SQL)
+	if err != nil {
+		return err
+	}
+	if failed != nil {
+		return s.orError(failed, nil)
+	}
+	old := st.backend
+	st.backend, st.noted, st.rewritten = prepared.ID, nil, false
+	if len(st.long) > 0 {
+		return s.answerError(1210, "HY000", "ifmatch: the long parameters went to a statement that the server refused; send them again")
+	}
+	e := s.exec
+	if !typed {
+		e = wire.Execute{Iterations: 1}
+	}
+	e.ID = st.backend
+	s.out = e.Append(append(s.out[:0], byte(wire.ComStmtExecute)), s.caps)
+	if err := s.send(s.out); err != nil {
+		return err
+	}
+	if _, err := s.relay(); err != nil {
+		return err
+	}
+	if err := s.closeAside(old); err != nil {
+		return err
+	}
+	return s.client.Flush()
+}
+
+// boundParams gives the number of parameters whose values are known.
+func boundParams(st *statement, typed bool) int {
+	if !typed {
+		return 0
+	}
+	return st.params
 }
 
 // executeGuarded carries out the execution of a guarded statement.
@@ -173,10 +260,6 @@ func (s *session) executeGuarded(st *statement, p []byte) error {
 	if err := st.plan.Bind(st.text, s.values, hint, &s.binding); err != nil {
 		return s.unbound(st.plan, err)
 	}
-	e := s.exec
-	e.ID = st.backend
-	e.Params = s.backendParams(st)
-	s.out = e.Append(s.out[:0], s.caps)
 	return s.write(&guarded{plan: st.plan, st: st})
 }
 
@@ -248,7 +331,7 @@ func (s *session) backendParams(st *statement) []wire.Param {
 			seen++
 		} else if p.Long {
 			// The backend has the long data for the first use only.
-			p = wire.NewBytes(st.long[a.Client].bytes())
+			p = longAgain(p.Type, st.long[a.Client])
 		}
 		s.params = append(s.params, p)
 	}
@@ -271,6 +354,17 @@ func (s *session) valueParams(st *statement, args []rewrite.Arg) []wire.Param {
 	return params
 }
 
+// longAgain gives a long parameter for a use beyond the first. Bytes stay bytes,
+// which no character set converts.
+func longAgain(t wire.FieldType, l *longParam) wire.Param {
+	p := wire.NewBytes(l.bytes())
+	switch t {
+	case wire.TypeTinyBlob, wire.TypeMediumBlob, wire.TypeLongBlob, wire.TypeBlob:
+		p.Type = t
+	}
+	return p
+}
+
 func (l *longParam) bytes() []byte {
 	if l == nil {
 		return nil
@@ -291,6 +385,9 @@ func valueParam(buf []byte, v rewrite.Value) (wire.Param, []byte) {
 		return wire.Param{Type: wire.TypeLongLong, Unsigned: !v.Neg, Value: buf[start:]}, buf
 	case rewrite.Null, rewrite.NoValue:
 		return wire.NewNull(), buf
+	case rewrite.Bytes:
+		buf = wire.AppendLenBytes(buf, v.Text)
+		return wire.Param{Type: wire.TypeBlob, Value: buf[start:]}, buf
 	}
 	buf = wire.AppendLenBytes(buf, v.Text)
 	return wire.Param{Type: wire.TypeVarString, Value: buf[start:]}, buf
@@ -304,7 +401,8 @@ func (s *session) planAgain(st *statement) error {
 		st.refused = refused.Reason
 		return nil
 	}
-	if !st.rewritten && st.plan == nil {
+	sql, args, rewritten := st.sql()
+	if !st.rewritten && !rewritten {
 		return nil
 	}
 	if st.db != s.state.db {
@@ -313,16 +411,15 @@ func (s *session) planAgain(st *statement) error {
 		st.generation = 0 // to be tried again
 		return nil
 	}
-	var sql []byte
-	st.args = nil
-	if st.plan != nil {
-		sql, st.args = st.plan.Prepared(st.text)
-	} else {
-		sql = st.text.SQL
-	}
 	prepared, failed, err := s.prepareAside(sql)
 	if err != nil {
 		return err
+	}
+	if failed != nil && st.hidden() > 0 {
+		st.noted, rewritten = nil, false
+		if prepared, failed, err = s.prepareAside(st.text.SQL); err != nil {
+			return err
+		}
 	}
 	if failed != nil {
 		st.refused = "the statement cannot be prepared under the new policy"
@@ -332,7 +429,8 @@ func (s *session) planAgain(st *statement) error {
 	}
 	// The client keeps its id: the backend gives none out twice in a session.
 	old := st.backend
-	st.backend, st.rewritten, st.unbound = prepared.ID, st.plan != nil, true
+	st.backend, st.rewritten, st.unbound = prepared.ID, rewritten, true
+	st.args = args
 	if len(st.long) > 0 {
 		// They went to the old one.
 		clear(st.long)
@@ -447,6 +545,9 @@ func (s *session) statementCommand(c wire.Command) error {
 	if c == wire.ComStmtReset {
 		_, err := s.singleAnswer()
 		return err
+	}
+	if st != nil && st.noted != nil && st.noted.Capture() != nil && st.shown != nil {
+		return s.relayFetched(st.shown)
 	}
 	var a answer
 	if _, err := s.relayToEnd(&a); err != nil {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"ifmatch/policy"
 	"ifmatch/rewrite"
 	"ifmatch/sqltext"
 	"ifmatch/wire"
@@ -20,9 +21,10 @@ const errDeadlock = 1213
 
 // guarded is a write on its way. What is sent stands in the session's out.
 type guarded struct {
-	plan  *rewrite.Plan
-	attrs []byte     // query attributes of one that came as text
-	st    *statement // nil for one that came as text
+	plan   *rewrite.Plan
+	attrs  []byte     // query attributes of one that came as text
+	st     *statement // nil for one that came as text
+	opened bool       // what was read did not hold, and the write does not need it
 }
 
 // guardQuery carries out a guarded statement of the text protocol.
@@ -35,8 +37,19 @@ func (s *session) guardQuery(plan *rewrite.Plan, attrs []byte) error {
 	if err := plan.Bind(&s.text, nil, hint, &s.binding); err != nil {
 		return s.unbound(plan, err)
 	}
-	s.out = plan.AppendText(s.out[:0], &s.text, &s.binding)
 	return s.write(&guarded{plan: plan, attrs: attrs})
+}
+
+// build makes what is sent of a write that is bound.
+func (s *session) build(g *guarded) {
+	if g.st == nil {
+		s.out = g.plan.AppendText(s.out[:0], &s.text, &s.binding)
+		return
+	}
+	e := s.exec
+	e.ID = g.st.backend
+	e.Params = s.backendParams(g.st)
+	s.out = e.Append(s.out[:0], s.caps)
 }
 
 // sendGuarded sends the write to the backend.
@@ -71,49 +84,153 @@ func (s *session) unbound(plan *rewrite.Plan, r *rewrite.Refusal) error {
 	return s.answerConflict(c)
 }
 
-// write sends a guarded write and answers for it.
+// write holds a guarded write against what the scope knows, sends it and answers
+// for it.
 func (s *session) write(g *guarded) error {
+	refused, err := s.expect(g)
+	if err != nil {
+		return err
+	}
+	if refused != nil {
+		return s.unbound(g.plan, refused)
+	}
 	if s.binding.Unread {
 		s.noteUnread(g.plan.Table.Label)
 	}
+	if s.binding.Soft && g.once() {
+		s.unhold(g)
+	}
+	if s.needsOwn(g) {
+		if failed, err := s.enterOwn(); failed != nil || err != nil {
+			return s.orError(failed, err)
+		}
+	}
+	s.build(g)
 	for try := 1; ; try++ {
-		start := time.Now()
-		if err := s.sendGuarded(g); err != nil {
-			return err
-		}
-		first, _, err := s.next()
-		if err != nil {
-			return err
-		}
-		s.srv.cfg.Meter.Seconds(stageBackend, time.Since(start))
-		if first == wire.ERRHeader {
-			if _, err := s.passERR(); err != nil {
-				return err
-			}
-			s.failed = true
-			return s.client.Flush()
-		}
-		if first != wire.OKHeader {
-			return &backendError{errors.New("a write was answered by a result set")}
-		}
-		p, err := s.payload()
-		if err != nil {
-			return err
-		}
-		ok, err := wire.ParseOK(p, s.caps)
-		if err != nil {
-			return &backendError{err}
-		}
-		s.note(&ok)
-		if matched(&ok, g.plan.Verb) || !g.plan.Needed(&s.binding) {
-			return s.finish(&ok, p)
-		}
-		done, err := s.explain(g, &ok, bytes.Clone(p), try)
+		done, err := s.try(g, try)
 		if done || err != nil {
 			return err
 		}
 		s.srv.counters.retried.Add(1)
 	}
+}
+
+// unhold takes an expectation back that the write does not need.
+func (s *session) unhold(g *guarded) {
+	g.opened = s.binding.Source == rewrite.FromRead
+	s.binding.Open()
+}
+
+// orError answers with an error of the server's to a statement of the proxy's own.
+func (s *session) orError(failed *wire.ERR, err error) error {
+	if err != nil || failed == nil {
+		return err
+	}
+	s.diag = diagnoseError(failed.Code, failed.Message)
+	return s.answerError(failed.Code, failed.State, failed.Message)
+}
+
+// try sends the write once. done is false where it is to be sent again.
+func (s *session) try(g *guarded, try int) (done bool, err error) {
+	start := time.Now()
+	if err := s.sendGuarded(g); err != nil {
+		return true, err
+	}
+	first, _, err := s.next()
+	if err != nil {
+		return true, err
+	}
+	s.srv.cfg.Meter.Seconds(stageBackend, time.Since(start))
+	if first == wire.ERRHeader {
+		return true, s.failWrite()
+	}
+	if first != wire.OKHeader {
+		return true, &backendError{errors.New("a write was answered by a result set")}
+	}
+	p, err := s.payload()
+	if err != nil {
+		return true, err
+	}
+	ok, err := wire.ParseOK(p, s.caps)
+	if err != nil {
+		return true, &backendError{err}
+	}
+	s.note(&ok)
+	switch {
+	case matched(&ok, g.plan.Verb):
+		return true, s.succeed(g, &ok, p)
+	case s.binding.Soft && s.binding.Source == rewrite.FromRead:
+		s.unhold(g)
+		s.build(g)
+		return false, nil
+	case !g.plan.Needed(&s.binding):
+		if _, err := s.leaveOwn(false); err != nil {
+			return true, err
+		}
+		return true, s.finish(&ok, p)
+	}
+	p = bytes.Clone(p)
+	if ok, err = wire.ParseOK(p, s.caps); err != nil {
+		return true, &backendError{err}
+	}
+	return s.explain(g, &ok, p, try)
+}
+
+// failWrite answers with the server's error to a write.
+func (s *session) failWrite() error {
+	failed, err := s.passERR()
+	if err != nil {
+		return err
+	}
+	s.failed = true
+	if s.own {
+		s.diag = diagnoseError(failed.Code, failed.Message)
+		if _, err := s.leaveOwn(false); err != nil {
+			return err
+		}
+	}
+	return s.client.Flush()
+}
+
+// succeed takes over what a write that met its row has left, and answers.
+func (s *session) succeed(g *guarded, ok *wire.OK, p []byte) error {
+	own, t := s.own, g.plan.Table
+	params := []rewrite.Value(nil)
+	if g.st != nil {
+		params = s.values
+	}
+	if !own && (!s.keeps(t) || !s.row.known || g.plan.Foretells(s.cur, params, &s.binding)) {
+		if err := s.renew(g, changed(ok, s.caps)); err != nil {
+			return err
+		}
+		return s.finish(ok, p)
+	}
+	kept := bytes.Clone(p)
+	ok2, err := wire.ParseOK(kept, s.caps)
+	if err != nil {
+		return &backendError{err}
+	}
+	if err := s.diagnose(&ok2); err != nil {
+		return err
+	}
+	if err := s.renew(g, changed(&ok2, s.caps)); err != nil {
+		return err
+	}
+	return s.finishOwn(&ok2, kept, own)
+}
+
+// finishOwn ends the proxy's own transaction and answers with the server's OK to
+// the write in it.
+func (s *session) finishOwn(ok *wire.OK, p []byte, own bool) error {
+	if own {
+		failed, err := s.leaveOwn(true)
+		if failed != nil || err != nil {
+			return s.orError(failed, err)
+		}
+		ok.Status &^= wire.StatusInTrans
+		p = ok.Append(nil, s.caps)
+	}
+	return s.finish(ok, p)
 }
 
 // finish answers with the server's OK.
@@ -135,6 +252,9 @@ func (s *session) explain(g *guarded, ok *wire.OK, p []byte, try int) (done bool
 	s.srv.cfg.Meter.Seconds(stageExplain, time.Since(start))
 	if failed != nil && failed.Code == errDeadlock {
 		// The server has rolled the transaction back and the client must know.
+		if _, err := s.leaveOwn(false); err != nil {
+			return true, err
+		}
 		return true, s.answerError(failed.Code, failed.State, failed.Message)
 	}
 	if failed != nil {
@@ -150,6 +270,9 @@ func (s *session) explain(g *guarded, ok *wire.OK, p []byte, try int) (done bool
 			return true, s.conflict(g.plan.Unknown(&s.binding))
 		}
 		return false, nil
+	}
+	if _, err := s.leaveOwn(false); err != nil {
+		return true, err
 	}
 	if g.once() {
 		return true, s.finish(ok, p)
@@ -167,14 +290,24 @@ func (s *session) again(g *guarded) error {
 	if err := s.sendGuarded(g); err != nil {
 		return err
 	}
-	if _, err := s.relay(); err != nil {
+	a, err := s.relay()
+	if err != nil {
 		return err
+	}
+	if scope := s.scope(g.plan.Table, s.reads.open); scope != nil && a.ok.AffectedRows > 0 && s.row.known {
+		scope.Forget(g.plan.Table.ID, s.row.form)
 	}
 	return s.client.Flush()
 }
 
 // conflict dooms the transaction as the policy has it and answers with the conflict.
 func (s *session) conflict(c *rewrite.Conflict) error {
+	if _, err := s.leaveOwn(false); err != nil {
+		return err
+	}
+	if r := s.reads.request; r != nil && s.row.known && c.Table != nil && c.Table.Settings.Scope == policy.ScopeContext {
+		r.Conflict(c.Table.ID, s.row.form)
+	}
 	if err := s.doom(c); err != nil {
 		return err
 	}
@@ -235,4 +368,24 @@ func matched(ok *wire.OK, verb rewrite.Verb) bool {
 		}
 	}
 	return false
+}
+
+// changed reports whether an UPDATE has changed a value, as the server says: by
+// the number of rows, or by the second number of the text where the client has
+// asked for that of the rows found.
+func changed(ok *wire.OK, caps wire.Capability) bool {
+	if !caps.Has(wire.ClientFoundRows) {
+		return ok.AffectedRows > 0
+	}
+	numbers, in := 0, false
+	for _, c := range ok.Info {
+		digit := c >= '0' && c <= '9'
+		if digit && !in {
+			numbers++
+		}
+		if in = digit; digit && numbers == 2 && c != '0' {
+			return true
+		}
+	}
+	return numbers < 2
 }

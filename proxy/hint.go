@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"strings"
+
 	"ifmatch/rewrite"
 	"ifmatch/sqltext"
 )
@@ -23,49 +25,108 @@ func (s *session) expectation() (hint []sqltext.Pair, refused string) {
 	return nil, "the statement has several hints"
 }
 
-// takeHint reads SET @ifmatch = literal or parameter. It gives the reason where
-// it cannot.
-func (s *session) takeHint(stmt sqltext.Span, params []rewrite.Value) (refused string) {
+// The user variables by which a client speaks to the proxy.
+const (
+	hintVariable    = "ifmatch"         // the expectation of the next guarded write
+	contextVariable = "ifmatch_context" // whose requests follow
+)
+
+// ownVariable gives the user variable of the proxy's that token i is, in any way
+// of writing it, or "".
+func ownVariable(t *sqltext.Text, i int) string {
+	if t.Tokens[i].Kind != sqltext.UserVar {
+		return ""
+	}
+	b := t.Bytes(i)[1:]
+	if len(b) >= 2 && (b[0] == '`' || b[0] == '\'' || b[0] == '"') {
+		b = b[1 : len(b)-1]
+	}
+	for _, name := range [...]string{hintVariable, contextVariable} {
+		if len(b) == len(name) && strings.EqualFold(string(b), name) {
+			return name
+		}
+	}
+	return ""
+}
+
+// takeVariables reads SET @ifmatch = … and SET @ifmatch_context = …, of a literal
+// or parameter. It gives the reason where it cannot.
+func (s *session) takeVariables(stmt sqltext.Span, params []rewrite.Value) (refused string) {
 	t, param := s.cur, 0
 	for i := int(stmt.Start); i < int(stmt.End); i++ {
 		if t.Tokens[i].Kind == sqltext.Param {
 			param++
 		}
-		if !isHintVariable(t, i) || !t.IsOp(i+1, "=") && !t.IsOp(i+1, ":=") {
+		name := ownVariable(t, i)
+		if name == "" || !t.IsOp(i+1, "=") && !t.IsOp(i+1, ":=") {
 			continue
 		}
 		v := i + 2
 		if v >= int(stmt.End) || v+1 < int(stmt.End) && !t.IsOp(v+1, ",") {
-			return "SET @ifmatch takes a literal or a parameter"
+			return "SET @" + name + " takes a literal or a parameter"
 		}
-		text := ""
-		switch t.Tokens[v].Kind {
-		case sqltext.String:
-			b, _ := t.StringValue(nil, v)
-			text = string(b)
-		case sqltext.Param:
-			if param >= len(params) {
-				return "SET @ifmatch has no value for its parameter"
-			}
-			if p := params[param]; p.Kind == rewrite.Text {
-				text = p.Text
-			} else if p.Kind != rewrite.Null {
-				return "SET @ifmatch takes a string, as 'version=9'"
-			}
-		default:
-			if !t.Is(v, "NULL") {
-				return "SET @ifmatch takes a literal or a parameter"
-			}
+		value, refused := literal(t, v, param, params)
+		if refused != "" {
+			return "SET @" + name + refused
 		}
-		s.hint = nil
-		if text == "" {
+		if name == contextVariable {
+			if value.Kind != rewrite.Text && value.Kind != rewrite.Integer && value.Kind != rewrite.Null {
+				return "SET @" + name + " takes a string, as 'user-42'"
+			}
+			s.setContext(contextName(value))
 			continue
 		}
-		pairs, err := sqltext.ParseHint(text)
-		if err != nil {
-			return "SET @ifmatch cannot be read: " + err.Error()
+		if refused := s.setHint(value); refused != "" {
+			return refused
 		}
-		s.hint = pairs
 	}
 	return ""
+}
+
+// contextName gives the name of a context; NULL and the empty string are none.
+func contextName(v rewrite.Value) string {
+	switch v.Kind {
+	case rewrite.Text:
+		return v.Text
+	case rewrite.Integer:
+		return v.String()
+	}
+	return ""
+}
+
+// setHint takes over SET @ifmatch = value.
+func (s *session) setHint(value rewrite.Value) (refused string) {
+	s.hint = nil
+	switch {
+	case value.Kind == rewrite.Null, value.Kind == rewrite.Text && value.Text == "":
+		return ""
+	case value.Kind != rewrite.Text:
+		return "SET @ifmatch takes a string, as 'version=9'"
+	}
+	pairs, err := sqltext.ParseHint(value.Text)
+	if err != nil {
+		return "SET @ifmatch cannot be read: " + err.Error()
+	}
+	s.hint = pairs
+	return ""
+}
+
+// literal gives the constant at token i, or the value of the parameter there.
+func literal(t *sqltext.Text, i, param int, params []rewrite.Value) (value rewrite.Value, refused string) {
+	switch t.Tokens[i].Kind {
+	case sqltext.String:
+		b, _ := t.StringValue(nil, i)
+		return rewrite.TextValue(string(b)), ""
+	case sqltext.Number:
+		return rewrite.NumberValue(string(t.Bytes(i)), false), ""
+	case sqltext.Param:
+		if param >= len(params) {
+			return value, " has no value for its parameter"
+		}
+		return params[param], ""
+	}
+	if t.Is(i, "NULL") {
+		return rewrite.Value{Kind: rewrite.Null}, ""
+	}
+	return value, " takes a literal or a parameter"
 }

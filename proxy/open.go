@@ -147,6 +147,7 @@ func (s *session) handshake() error {
 		s.state.db = response.Database
 	}
 	s.state.server(s.srv.Rules(), greeting)
+	s.isolation = s.beginIsolation()
 	s.state.handshakeCharset(int(response.Charset))
 	s.logAttributes(response)
 	return s.authenticate(response.Plugin, greeting.Scramble)

@@ -18,11 +18,14 @@ type statement struct {
 	db      string // database in which it was prepared, which its names belong to
 	kind    control
 	name    string // of a savepoint and the like
-	reading bool   // a SET that changes how statements are read
-	own     bool   // the proxy answers it itself
-	ddl     bool   // it may change what the rules rest on
+	changes changes
+	own     bool // the proxy answers it itself
+	ddl     bool // it may change what the rules rest on
 
-	plan       *rewrite.Plan // nil: it passes
+	plan       *rewrite.Plan // of a guarded statement; nil: it passes
+	noted      *rewrite.Plan // of one that passes and of which something is remembered
+	shown      *shown        // the answer of the last execution, while a cursor may be open
+	watched    *rewrite.Plan // of one that passes and is observed
 	generation uint64        // of the rules that made the plan
 	args       []rewrite.Arg // of a guarded statement, in the backend's order
 	refused    string        // by rules that came later
@@ -76,18 +79,29 @@ func (s *session) prepare() error {
 	if st.kind != showDiagnosis {
 		s.diag = nil
 	}
-	if st.plan == nil {
+	if st.plan == nil && st.hidden() == 0 {
 		if err := s.passCommand(); err != nil {
 			return err
 		}
 		return s.relayPrepared(st)
 	}
-	rewritten, args := st.plan.Prepared(st.text)
-	st.args, st.rewritten = args, true
-	if len(args) > maxParams {
+	var text []byte
+	text, st.args, st.rewritten = st.sql()
+	if len(st.args) > maxParams {
 		return s.refuse(st.plan.Table, "parameters", "the guard would need more than 65,535 parameters")
 	}
-	if err := s.send([]byte{byte(wire.ComStmtPrepare)}, rewritten); err != nil {
+	if err := s.send([]byte{byte(wire.ComStmtPrepare)}, text); err != nil {
+		return err
+	}
+	return s.relayPrepared(st)
+}
+
+// prepareAsIs prepares a SELECT without the columns that were added to it, which
+// the server has refused.
+func (s *session) prepareAsIs(st *statement) error {
+	st.noted, st.rewritten = nil, false
+	s.srv.counters.uncaptured.Add(1)
+	if err := s.send([]byte{byte(wire.ComStmtPrepare)}, st.text.SQL); err != nil {
 		return err
 	}
 	return s.relayPrepared(st)
@@ -113,7 +127,7 @@ func (s *session) prepareInDoom(sql []byte) (done bool, err error) {
 // planStatement classifies and plans a prepared statement. It gives the plan of
 // one that is refused.
 func (s *session) planStatement(st *statement) (refused *rewrite.Plan) {
-	st.plan, st.generation = nil, s.rules.Generation
+	st.plan, st.noted, st.watched, st.generation = nil, nil, nil, s.rules.Generation
 	if st.text == nil {
 		return nil
 	}
@@ -131,9 +145,8 @@ func (s *session) planStatement(st *statement) (refused *rewrite.Plan) {
 	switch st.kind {
 	case prepareSQL, immediate:
 		return &rewrite.Plan{Verdict: rewrite.Refuse, Reason: "PREPARE within a prepared statement cannot be judged"}
-	case set:
-		st.reading = changesReading(st.text, st.stmt)
 	}
+	st.changes = changesOf(st.kind, st.text, st.stmt)
 	if st.kind == plain && !s.rules.Mentions(st.text, st.stmt) {
 		return nil
 	}
@@ -143,9 +156,36 @@ func (s *session) planStatement(st *statement) (refused *rewrite.Plan) {
 		return plan
 	case rewrite.Guard:
 		st.plan = plan
+	case rewrite.Observe:
+		st.watched = plan.Observed()
+	case rewrite.Pass:
+		if plan.Capture() != nil || plan.Inserts() {
+			st.noted = plan
+		}
 	}
 	st.ddl = plan.DDL
 	return nil
+}
+
+// hidden gives the number of columns that are added to a SELECT.
+func (st *statement) hidden() int {
+	if st.noted == nil || st.noted.Capture() == nil {
+		return 0
+	}
+	return st.noted.Capture().Hidden
+}
+
+// sql gives the statement as the backend prepares it, and what its parameters are
+// where they are not the client's alone.
+func (st *statement) sql() (sql []byte, args []rewrite.Arg, rewritten bool) {
+	switch {
+	case st.plan != nil:
+		sql, args = st.plan.Prepared(st.text)
+		return sql, args, true
+	case st.hidden() > 0:
+		return st.noted.AppendSelect(nil, st.text), nil, true
+	}
+	return st.text.SQL, nil, false
 }
 
 // relayPrepared relays the answer to COM_STMT_PREPARE, with the client's own
@@ -156,6 +196,15 @@ func (s *session) relayPrepared(st *statement) error {
 		return err
 	}
 	if first == wire.ERRHeader {
+		if st.hidden() > 0 {
+			p, err := s.payload()
+			if err != nil {
+				return err
+			}
+			if failed, err := wire.ParseERR(p, s.caps); err == nil && ofAddedColumns(failed.Code) {
+				return s.prepareAsIs(st)
+			}
+		}
 		if _, err := s.passERR(); err != nil {
 			return err
 		}
@@ -178,12 +227,24 @@ func (s *session) relayPrepared(st *statement) error {
 		st.params = st.plan.Params()
 		shown.Params = uint16(st.params)
 	}
+	columns, hidden := int(ok.Columns), st.hidden()
+	if columns == 0 && hidden > 0 && st.noted.Capture().Made {
+		hidden = 0 // what INSERT … RETURNING gives is described only when it is executed
+	}
+	if hidden >= columns && hidden > 0 {
+		return &backendError{&wire.MalformedError{What: "answer to COM_STMT_PREPARE has a wrong number of columns"}}
+	}
+	shown.Columns -= uint16(hidden)
 	if err := s.client.WritePacket(shown.Append(nil)); err != nil {
 		return err
 	}
 	failed, err := s.relayParams(st, int(ok.Params))
 	if failed == nil && err == nil {
-		failed, err = s.relayDefinitions(int(ok.Columns), nil)
+		var seen func(i int) bool
+		if hidden > 0 {
+			seen = func(i int) bool { return i < columns-hidden || i == columns }
+		}
+		failed, err = s.relayDefinitions(columns, seen)
 	}
 	if err != nil {
 		return err

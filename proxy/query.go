@@ -43,7 +43,7 @@ func (s *session) query() error {
 // decide makes sure of modes and character set where sql depends on them and
 // could concern a guarded table.
 func (s *session) decide(sql []byte) error {
-	if s.state.undecided(sql, s.tracked) && s.rules.MentionsRaw(sql) {
+	if s.state.undecided(sql, s.tracked) && s.rules.MentionsRaw(sql) && s.enforces() {
 		return s.askState()
 	}
 	return nil
@@ -59,6 +59,8 @@ func (s *session) unlexed(sql []byte) error {
 		return s.refuse(nil, "unreadable", "the statement cannot be read (unclosed string or comment, or a byte that its character set does not have), and the name of a guarded table is in it")
 	}
 	s.state.stale = true
+	s.reads.doubt = s.reads.open // who knows what it does to the transaction
+	s.ends = uncertain
 	return s.passQuery()
 }
 
@@ -148,29 +150,44 @@ func (s *session) statement(attrs []byte, stmt sqltext.Span) error {
 		}
 	}
 	if kind != showIfmatch && kind != showDiagnosis {
+		if s.diag != nil {
+			if sql, found := s.withRowCount(&s.text, stmt); found {
+				s.diag = nil
+				return s.replaced(attrs, sql)
+			}
+		}
 		s.diag = nil
 	}
+	s.ends = s.endingOf(&s.text, stmt, kind, name)
 	switch kind {
 	case showIfmatch:
 		if t, ok := s.show(name); ok {
 			return s.answerTable(t)
 		}
 		return s.noSuchShow()
-	case setHint:
-		if refused := s.takeHint(stmt, nil); refused != "" {
+	case setOwn:
+		if refused := s.takeVariables(stmt, nil); refused != "" && s.enforces() {
 			return s.refuse(nil, "hint", refused)
 		}
 	case prepareSQL, immediate:
 		if done, err := s.dynamic(kind, name, stmt); done {
 			return err
 		}
+		if kind == prepareSQL && s.running.noted != nil {
+			return s.prepareNoted(name, stmt, attrs)
+		}
 	case executeSQL:
 		if done, err := s.executeDynamic(name); done {
 			return err
 		}
-	case plain, begin, commit, rollback, rollbackTo, savepoint, release, use, set, call:
+	case plain, begin, commit, rollback, rollbackTo, savepoint, release, use, set, call, lockTables, unlockTables:
 		if !s.rules.Mentions(&s.text, stmt) {
 			return s.passQueryOf(kind, name, stmt, nil)
+		}
+	}
+	if (kind == executeSQL || kind == immediate) && s.running.noted != nil {
+		if done, err := s.executeNotedSQL(kind, name, stmt, attrs); done {
+			return err
 		}
 	}
 	plan := s.plan(&s.text, stmt, s.state.db)
@@ -180,8 +197,32 @@ func (s *session) statement(attrs []byte, stmt sqltext.Span) error {
 		return s.refuse(plan.Table, "statement", plan.Reason)
 	case rewrite.Guard:
 		return s.guardQuery(plan, attrs)
+	case rewrite.Observe:
+		return s.observeQuery(plan, kind, name, stmt)
+	}
+	if plan.Inserts() {
+		return s.insertQuery(plan, attrs)
+	}
+	if capture, err := s.remembers(plan); capture != nil || err != nil {
+		if err != nil {
+			return err
+		}
+		return s.captureQuery(plan, capture, attrs)
 	}
 	return s.passQueryOf(kind, name, stmt, plan)
+}
+
+// replaced carries out a statement in place of the client's.
+func (s *session) replaced(attrs, sql []byte) error {
+	if err := s.text.Lex(sql, &s.state.lex); err != nil {
+		return s.unlexed(sql)
+	}
+	part, partAttrs := s.part, s.partAttrs
+	s.part, s.partAttrs = sql, attrs
+	s.spans = s.text.Statements(s.spans[:0])
+	err := s.statement(attrs, s.spans[0])
+	s.part, s.partAttrs = part, partAttrs
+	return err
 }
 
 // env gives what of the session decides how a statement is planned.
@@ -201,7 +242,7 @@ func (s *session) plan(t *sqltext.Text, stmt sqltext.Span, db string) *rewrite.P
 		s.srv.plans.plans.Add(key, plan)
 	}
 	if plan.Table != nil {
-		s.srv.cfg.Meter.Statement(plan.Table.Label, plan.Verdict)
+		s.srv.cfg.Meter.Statement(plan.Table.Label, plan.Label())
 	}
 	return plan
 }
@@ -232,7 +273,7 @@ func (s *session) forward() (answer, error) {
 
 // passQueryOf passes a statement and takes over what it changes in the session.
 func (s *session) passQueryOf(kind control, name string, stmt sqltext.Span, plan *rewrite.Plan) error {
-	changes := kind == set && changesReading(&s.text, stmt)
+	changes := changesOf(kind, &s.text, stmt)
 	a, err := s.forward()
 	if err != nil {
 		return err
@@ -243,39 +284,76 @@ func (s *session) passQueryOf(kind control, name string, stmt sqltext.Span, plan
 		// Before the client hears of it: what it tells others is then true.
 		s.changed()
 	}
+	s.renewObserved()
 	return s.client.Flush()
 }
 
+// settleSavepoint takes over what a statement has done with a savepoint.
+func (s *session) settleSavepoint(kind control, name string) {
+	all, n := s.reads.scopes()
+	switch kind {
+	case savepoint:
+		if !s.transactional() {
+			return
+		}
+		s.tx.save(name)
+		s.reads.watch.save(name)
+		for _, scope := range all[:n] {
+			scope.Savepoint(name)
+		}
+	case rollbackTo:
+		s.tx.doomed = nil
+		s.tx.backTo(name, false)
+		s.reads.watch.backTo(name)
+		for _, scope := range all[:n] {
+			scope.RollbackTo(name)
+		}
+	case release:
+		s.tx.backTo(name, true)
+		for _, scope := range all[:n] {
+			scope.Release(name)
+		}
+	}
+}
+
+// settleEnd takes over that a transaction has ended. Where one is open it is a
+// new one: BEGIN and AND CHAIN leave no other trace.
+func (s *session) settleEnd() {
+	s.tx.ended()
+	if s.reads.open {
+		s.reads.end(s.ends)
+		s.reads.begin(nil)
+	}
+}
+
 // settle takes over what a statement of a kind has changed in the session.
-func (s *session) settle(kind control, name string, changes bool, a *answer) {
+func (s *session) settle(kind control, name string, c changes, a *answer) {
 	s.failed = a.failed != nil
+	if s.ends == uncertain || kind == ddl && s.failed {
+		s.reads.doubt = s.reads.open
+	}
 	switch kind {
 	case call, executeSQL, immediate:
 		// What a routine or a prepared statement sets is not seen.
 		s.state.stale = true
-	case set:
-		if changes {
-			s.state.stale = true
-		}
+		s.isolation.known = false
+	case set, setOwn:
+		s.settleChanges(c)
 	}
 	if a.failed != nil {
 		return
 	}
 	switch kind {
-	case savepoint:
-		if s.inTransaction() {
-			s.tx.save(name)
-		}
-	case rollbackTo:
-		s.tx.doomed = nil
-		s.tx.backTo(name, false)
-	case release:
-		s.tx.backTo(name, true)
+	case savepoint, rollbackTo, release:
+		s.settleSavepoint(kind, name)
 	case begin, rollback, xaRollback:
 		s.tx.doomed = nil
-		s.tx.ended()
+		s.tableLocks = s.tableLocks && kind != begin
+		s.settleEnd()
+	case lockTables, unlockTables:
+		s.tableLocks = kind == lockTables
 	case commit, ddl:
-		s.tx.ended()
+		s.settleEnd()
 	case use:
 		if !s.tracked {
 			s.state.db = name

@@ -8,6 +8,7 @@ import (
 	"context"
 	"crypto/rsa"
 	"crypto/tls"
+	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,6 +17,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"ifmatch/policy"
+	"ifmatch/readset"
 	"ifmatch/rewrite"
 	"ifmatch/wire"
 )
@@ -54,8 +57,12 @@ type Config struct {
 	// SchemaChanged is called after a statement that may change what the rules
 	// rest on, before the next statement of any session is judged by old ones.
 	SchemaChanged func(ctx context.Context) error
-	Meter         Meter
-	Log           *slog.Logger
+	// Service reads the tokens of observed rows beside the clients' sessions; nil
+	// where there is no service account. Its connections should be of isolation
+	// level READ COMMITTED, and wait for no lock for long.
+	Service *sql.DB
+	Meter   Meter
+	Log     *slog.Logger
 }
 
 // Meter counts what happens. Its methods are called from many sessions at once.
@@ -64,10 +71,17 @@ type Meter interface {
 	Conflict(table string, k rewrite.Kind)
 	Refused(reason string)
 	Unread(table string)
+	Evicted(rows uint64)
 	Seconds(stage string, d time.Duration)
 	Sessions(delta int)
 	HandshakeFailed(reason string)
 	Panic()
+
+	// What would have been, of tables in mode observe, and what could not be seen.
+	ObservedConflict(table string, k rewrite.Kind)
+	ObservedRefused(reason string)
+	ObservedUnread(table string)
+	ObserveDropped()
 }
 
 // Stages of the time that a guarded write takes, as the metrics name them.
@@ -95,11 +109,17 @@ type Server struct {
 	draining atomic.Bool
 	wg       sync.WaitGroup
 	counters counters
+	contexts readset.Store
+	beside   *beside // nil without a service account
+
+	contextsEvicted atomic.Uint64 // as far as it was counted
 }
 
 // counters are what SHOW IFMATCH STATUS shows.
 type counters struct {
-	sessions, statements, guarded, conflicts, refused, unread, retried atomic.Int64
+	sessions, statements, guarded, conflicts, refused, unread, retried, evicted, uncaptured atomic.Int64
+
+	observed observedCounters
 }
 
 // New returns a Server that judges statements by cfg.Rules.
@@ -111,6 +131,10 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{cfg: cfg, log: cfg.Log, plans: newPlanCache(cfg.PlanCache), watch: watch, started: time.Now(), sessions: map[*session]struct{}{},
 		handshake: handshakeTimeout, farewell: farewellTimeout, stall: clientStall}
 	s.rules.Store(cfg.Rules)
+	s.beside = newBeside(cfg.Service)
+	s.contexts = readset.NewContexts(readset.Limits{
+		Contexts: maxContexts, Rows: cfg.Rules.MaxReads(policy.ScopeContext), Bytes: contextBytes, Age: contextAge,
+	}, time.Now)
 	return s, nil
 }
 

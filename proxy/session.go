@@ -34,21 +34,29 @@ type session struct {
 	ending atomic.Bool // the server drains
 	dead   bool        // kill was called
 
-	id       uint32 // the backend's connection id
-	user     string
-	caps     wire.Capability // of the client and the backend alike, but for what follows
-	strip    bool            // the client did not ask for session tracking, the proxy did
-	status   wire.Status     // as of the last answer
-	multi    bool            // several statements in one COM_QUERY are allowed
-	tracked  bool            // the backend reports changes of session state
-	state    state           // what decides how statements are read
-	tx       transaction
-	stmts    map[uint32]*statement // prepared statements by the id that the client knows
-	lastStmt uint32                // id of the statement that was prepared last
-	owns     uint32                // statements prepared that the proxy answers itself
-	hint     []sqltext.Pair        // SET @ifmatch, for the next guarded write
-	diag     *diagnosis            // error of the last statement, if it was the proxy's
-	last     *lastConflict         // for SHOW IFMATCH CONFLICT
+	id           uint32 // the backend's connection id
+	user         string
+	caps         wire.Capability // of the client and the backend alike, but for what follows
+	strip        bool            // the client did not ask for session tracking, the proxy did
+	status       wire.Status     // as of the last answer
+	multi        bool            // several statements in one COM_QUERY are allowed
+	tracked      bool            // the backend reports changes of session state
+	state        state           // what decides how statements are read
+	tx           transaction
+	reads        reads
+	ends         ending // what the end of a transaction would mean in the statement at hand
+	row          rowName
+	shown        *shown
+	isolation    isolation
+	tableLocks   bool                  // LOCK TABLES
+	token, moved []byte                // forms of the read set
+	own          bool                  // the open transaction is the proxy's, around one write
+	stmts        map[uint32]*statement // prepared statements by the id that the client knows
+	lastStmt     uint32                // id of the statement that was prepared last
+	owns         uint32                // statements prepared that the proxy answers itself
+	hint         []sqltext.Pair        // SET @ifmatch, for the next guarded write
+	diag         *diagnosis            // error of the last statement, if it was the proxy's
+	last         *lastConflict         // for SHOW IFMATCH CONFLICT
 
 	more      bool               // results of further statements follow the one at hand
 	part      []byte             // the one statement at hand of a text of several
@@ -58,17 +66,18 @@ type session struct {
 	dynamics  map[string]dynamic // SQL-level prepared statements by name
 	running   dynamic            // the one that is prepared or executed
 
-	rules   *rewrite.Rules // for the statement at hand
-	text    sqltext.Text   // of COM_QUERY
-	cur     *sqltext.Text  // of the statement at hand
-	spans   []sqltext.Span
-	binding rewrite.Binding
-	exec    wire.Execute
-	values  []rewrite.Value
-	params  []wire.Param // of a guarded execution, as the backend knows them
-	added   []byte       // values of those that the client did not give
-	out     []byte       // rewritten statements
-	scratch []byte       // packets of our own
+	rules    *rewrite.Rules // for the statement at hand
+	text     sqltext.Text   // of COM_QUERY
+	cur      *sqltext.Text  // of the statement at hand
+	spans    []sqltext.Span
+	binding  rewrite.Binding
+	exec     wire.Execute
+	values   []rewrite.Value
+	params   []wire.Param // of a guarded execution, as the backend knows them
+	added    []byte       // values of those that the client did not give
+	out      []byte       // rewritten statements
+	inserted []rewrite.NewRow
+	scratch  []byte // packets of our own
 }
 
 func newSession(srv *Server, nc net.Conn) *session {
@@ -87,6 +96,7 @@ func (e *backendError) Unwrap() error { return e.err }
 // serve runs the session from greeting to end.
 func (s *session) serve() {
 	defer s.close()
+	defer s.forgetReads()
 	defer func() {
 		if r := recover(); r != nil {
 			s.srv.cfg.Meter.Panic()
@@ -143,10 +153,12 @@ func (s *session) commands() error {
 			// It would be taken for the answer to this command.
 			return &backendError{&wire.MalformedError{What: "packets behind the end of an answer"}}
 		}
+		s.ends = committed
 		if err := s.command(wire.Command(first), n); err != nil {
 			return err
 		}
 		s.trim()
+		s.countEvicted()
 	}
 }
 

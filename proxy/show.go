@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"time"
 
+	"ifmatch/readset"
+	"ifmatch/rewrite"
 	"ifmatch/sqltext"
 	"ifmatch/wire"
 )
@@ -43,24 +45,30 @@ func (t *table) add(values ...string) {
 	t.rows = append(t.rows, row)
 }
 
-// diagnostics gives the answer to SHOW WARNINGS and its like after an error of
-// the proxy's own.
+// diagnostics gives the answer to SHOW WARNINGS and its like where the server has
+// none.
 func (s *session) diagnostics(t *sqltext.Text, stmt sqltext.Span) table {
 	i := int(stmt.Start)
-	if t.Is(i+1, "COUNT") {
-		name := "@@session.warning_count"
-		if t.Is(i+5, "ERRORS") {
-			name = "@@session.error_count"
-		}
-		column := wire.Column{Catalog: []byte("def"), Name: []byte(name), Charset: binaryCollation, Length: 21, Type: wire.TypeLongLong, Flags: wire.FlagUnsigned | wire.FlagBinary}
-		return table{[]wire.Column{column}, [][]wire.Value{{{Text: "1"}}}}
-	}
+	count := t.Is(i+1, "COUNT")
+	errorsOnly := t.Is(i+1, "ERRORS") || count && t.Is(i+5, "ERRORS")
 	level, message := textColumn("Level", 7), textColumn("Message", 512)
 	level.Flags, message.Flags = wire.FlagNotNull, wire.FlagNotNull
 	code := wire.Column{Catalog: []byte("def"), Name: []byte("Code"), Charset: binaryCollation, Length: 4, Type: wire.TypeLong, Flags: wire.FlagNotNull | wire.FlagUnsigned | wire.FlagBinary}
 	d := table{columns: []wire.Column{level, code, message}}
-	d.add("Error", strconv.Itoa(int(s.diag.code.Code)), s.diag.message)
-	return d
+	for _, w := range s.diag.warnings {
+		if !errorsOnly || w.level == "Error" {
+			d.add(w.level, w.code, w.message)
+		}
+	}
+	if !count {
+		return d
+	}
+	name := "@@session.warning_count"
+	if errorsOnly {
+		name = "@@session.error_count"
+	}
+	column := wire.Column{Catalog: []byte("def"), Name: []byte(name), Charset: binaryCollation, Length: 21, Type: wire.TypeLongLong, Flags: wire.FlagUnsigned | wire.FlagBinary}
+	return table{[]wire.Column{column}, [][]wire.Value{{{Text: strconv.Itoa(len(d.rows))}}}}
 }
 
 // show gives the answer to SHOW IFMATCH what. ok is false where there is no such thing.
@@ -70,6 +78,8 @@ func (s *session) show(what string) (t table, ok bool) {
 		return s.showConflict(), true
 	case "POLICY":
 		return s.showPolicy(), true
+	case "READS":
+		return s.showReads(), true
 	case "STATUS":
 		return s.showStatus(), true
 	}
@@ -84,12 +94,46 @@ func (s *session) showConflict() table {
 	return t
 }
 
+// maxShownReads bounds the rows of SHOW IFMATCH READS.
+const maxShownReads = 10_000
+
+// showReads gives what the session's scopes have read, the newest first.
+func (s *session) showReads() table {
+	t := textTable("scope", "table", "key", "token", "seconds")
+	byID := map[uint32]*rewrite.Table{}
+	for _, g := range s.rules.All() {
+		byID[g.ID] = g
+		if twin := g.Twin(); twin != nil {
+			byID[twin.ID] = twin
+		}
+	}
+	all, n := s.reads.scopes()
+	for _, scope := range all[:n] {
+		name := "session"
+		switch scope {
+		case readset.Scope(s.reads.transaction):
+			name = "transaction"
+		case readset.Scope(s.reads.request):
+			name = "context " + s.reads.context
+		}
+		scope.All(func(id uint32, key, token []byte, at time.Time) bool {
+			// One of a table that is no longer guarded, or by another token, is not shown.
+			if g := byID[id]; g != nil {
+				t.add(name, g.Label, g.ParsedKeyText(key), g.TokenText(token), strconv.Itoa(int(time.Since(at)/time.Second)))
+			}
+			return len(t.rows) < maxShownReads
+		})
+	}
+	return t
+}
+
 func (s *session) showPolicy() table {
-	t := textTable("table", "key", "version", "mode", "unread", "relative", "on_conflict", "missing", "own_version")
+	t := textTable("table", "key", "version", "mode", "scope", "capture", "unread", "relative", "noop", "on_conflict", "missing", "own_version", "read_ttl", "max_reads")
 	for _, g := range s.rules.All() {
 		set := g.Settings
-		t.add(g.Label, g.KeyNames(), g.VersionText(), set.Mode.String(), set.Unread.String(), set.Relative.String(),
-			set.OnConflict.String(), set.Missing.String(), set.OwnVersion.String())
+		t.add(g.Label, g.KeyNames(), g.VersionText(), set.Mode.String(), set.Scope.String(), set.Capture.String(), set.Unread.String(),
+			set.Relative.String(), set.Noop.String(), set.OnConflict.String(), set.Missing.String(), set.OwnVersion.String(),
+			set.ReadTTL.String(), strconv.Itoa(set.MaxReads))
 	}
 	return t
 }
@@ -108,6 +152,13 @@ func (s *session) showStatus() table {
 		{"unread", c.unread.Load()},
 		{"refused", c.refused.Load()},
 		{"retried", c.retried.Load()},
+		{"reads_evicted", c.evicted.Load()},
+		{"selects_not_remembered", c.uncaptured.Load()},
+		{"observed_conflicts", c.observed.conflicts.Load()},
+		{"observed_unread", c.observed.unread.Load()},
+		{"observed_refused", c.observed.refused.Load()},
+		{"observe_dropped", c.observed.dropped.Load()},
+		{"contexts", int64(s.srv.contexts.Len())},
 		{"guarded_tables", int64(s.rules.Tables())},
 		{"policy_generation", int64(s.rules.Generation)},
 		{"uptime_seconds", int64(time.Since(s.srv.started) / time.Second)},
@@ -119,7 +170,7 @@ func (s *session) showStatus() table {
 
 // noSuchShow answers SHOW IFMATCH of something that there is not.
 func (s *session) noSuchShow() error {
-	return s.answerError(1064, "42000", "ifmatch: SHOW IFMATCH knows CONFLICT, POLICY and STATUS")
+	return s.answerError(1064, "42000", "ifmatch: SHOW IFMATCH knows CONFLICT, POLICY, READS and STATUS")
 }
 
 // answerTable answers a statement of the text protocol with a table.

@@ -104,10 +104,18 @@ func (s *session) note(ok *wire.OK) {
 
 // noteStatus takes over the status flags of an answer.
 func (s *session) noteStatus(status wire.Status) {
-	if s.status.Has(wire.StatusInTrans) && !status.Has(wire.StatusInTrans) {
-		s.tx.ended()
-	}
+	s.transactionOver(status)
+	was, is := s.status.Has(wire.StatusInTrans), status.Has(wire.StatusInTrans)
 	s.status = status
+	switch {
+	case was && !is:
+		s.tx.ended()
+		s.reads.end(s.ends)
+	case !was && is:
+		s.reads.begin(s.tx.savepoints)
+	case !is && status.Has(wire.StatusAutocommit):
+		s.tx.ended() // savepoints that SET autocommit=1 has taken away
+	}
 	s.state.lex.NoBackslashEscapes = status.Has(wire.StatusNoBackslashEscapes)
 	if s.state.tellsQuotes() {
 		s.state.lex.ANSIQuotes = status.Has(wire.StatusANSIQuotes)

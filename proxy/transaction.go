@@ -6,6 +6,7 @@ import (
 
 	"ifmatch/policy"
 	"ifmatch/rewrite"
+	"ifmatch/sqltext"
 	"ifmatch/wire"
 )
 
@@ -41,8 +42,41 @@ func (tx *transaction) backTo(name string, released bool) {
 	}
 }
 
-// inTransaction reports whether a transaction was open after the last answer.
-func (s *session) inTransaction() bool { return s.status.Has(wire.StatusInTrans) }
+// endingOf says what it means for an open transaction if a statement ends it.
+func (s *session) endingOf(t *sqltext.Text, stmt sqltext.Span, kind control, name string) ending {
+	switch kind {
+	case rollback, xaRollback:
+		return rolledBack
+	case call, immediate:
+		return uncertain
+	case executeSQL:
+		if d, ok := s.dynamics[strings.ToLower(name)]; ok {
+			return d.ends
+		}
+		return uncertain
+	case set:
+		if t.Is(int(stmt.Start)+1, "STATEMENT") {
+			return uncertain
+		}
+	case plain:
+		for _, word := range [...]string{"BEGIN", "IF", "CASE", "LOOP", "REPEAT", "WHILE", "FOR", "DECLARE"} {
+			if t.Is(int(stmt.Start), word) {
+				return uncertain
+			}
+		}
+	}
+	return committed
+}
+
+// inTransaction reports whether a transaction of the client's was open after the
+// last answer.
+func (s *session) inTransaction() bool { return s.status.Has(wire.StatusInTrans) && !s.own }
+
+// transactional reports whether the statement at hand is part of a transaction of
+// the client's: one that is open, or one that it opens, without autocommit.
+func (s *session) transactional() bool {
+	return s.inTransaction() || !s.own && !s.status.Has(wire.StatusAutocommit)
+}
 
 // doom does to the transaction what the policy wants after a conflict. Refusals
 // leave it alone.
@@ -69,6 +103,7 @@ func (s *session) doom(c *rewrite.Conflict) error {
 // rollbackAside rolls back at the backend, so that locks go. ok is false where
 // the server does not: an XA transaction ends by XA ROLLBACK only.
 func (s *session) rollbackAside() (ok bool, err error) {
+	s.ends = rolledBack
 	_, failed, err := s.ask([]byte("ROLLBACK"))
 	if err == nil && failed != nil {
 		s.log.Warn("rollback after a conflict failed", "code", failed.Code)

@@ -1,8 +1,10 @@
 package rewrite
 
 import (
+	"encoding/hex"
 	"fmt"
 	"strings"
+	"time"
 
 	"ifmatch/policy"
 	"ifmatch/schema"
@@ -21,11 +23,13 @@ const (
 	FromWhere
 	// FromSet is a whole row saved back: the constant that SET gives to the version.
 	FromSet
+	// FromRead is what the scope has read.
+	FromRead
 )
 
 // String gives the source as explain names it.
 func (s Source) String() string {
-	return [...]string{"none", "hint", "the statement's WHERE", "the version in SET"}[s]
+	return [...]string{"none", "hint", "the statement's WHERE", "the version in SET", "what was read"}[s]
 }
 
 // Token is the version of a row: what is expected or what was found.
@@ -41,7 +45,11 @@ type Binding struct {
 	Expected Token
 	External Value // the version that the writer brings, where versions are external
 	Unread   bool  // nothing says what the writer has seen, and it could lose an update
-	keep     bool  // the client's own assignment of the version stands
+	// Soft is an expectation that the write does not need: where it does not hold
+	// the write is sent again without it. It tells whether it held.
+	Soft bool
+	keep bool // the client's own assignment of the version stands
+	skip bool // the version stays as it was where nothing else changes
 }
 
 // Refusal is the error of a statement that is not sent because of what it was
@@ -101,12 +109,47 @@ func (p *Plan) Bind(t *sqltext.Text, params []Value, hint []sqltext.Pair, b *Bin
 	if refused := p.bindAssigned(t, params, b); refused != nil {
 		return refused
 	}
-	b.Unread = b.Source == NoExpectation && !p.passesUnread(t, params)
-	if b.Unread && tab.Settings.Unread == policy.UnreadRefuse {
-		return &Refusal{Unread: true, Text: fmt.Sprintf("ifmatch: unread row on %s %s: nothing says which %s the writer has seen; add AND %s = … to WHERE, or the hint /* ifmatch: %s */",
-			tab.Name, tab.keyText(b.Key), v.Column.Name, v.Column.Name, v.names())}
-	}
+	b.skip = p.bindChanges(t, params)
+	b.Soft = b.Source == NoExpectation && p.passesUnread(t, params)
 	return nil
+}
+
+// WantsRead reports whether what the scope has read of the row counts for the
+// execution, because the statement itself says nothing of the version.
+func (p *Plan) WantsRead(b *Binding) bool {
+	return b.Source == NoExpectation && p.Table.Captured() && (p.Verb == Delete || p.Table.Version.External == policy.ExternalNone)
+}
+
+// Expect makes what the scope has read the expectation.
+func (b *Binding) Expect(token Token) { b.Source, b.Expected = FromRead, token }
+
+// Open takes a soft expectation back.
+func (b *Binding) Open() { b.Source, b.Expected, b.Soft = NoExpectation, Token{}, false }
+
+// BindUnread says what becomes of an execution for which no expectation was found.
+func (p *Plan) BindUnread(b *Binding) *Refusal {
+	tab, v := p.Table, p.Table.Version
+	b.Unread = v != nil && b.Source == NoExpectation && !b.Soft && (p.Verb == Delete || v.External == policy.ExternalNone)
+	if !b.Unread || tab.Settings.Unread != policy.UnreadRefuse {
+		return nil
+	}
+	return &Refusal{Unread: true, Text: fmt.Sprintf("ifmatch: unread row on %s %s: nothing says which %s the writer has seen; read the row first, or add %s",
+		tab.Name, tab.keyText(b.Key), v.Column.Name, v.advice())}
+}
+
+// Outlived is the refusal of a write that is held against a read of long ago.
+func (p *Plan) Outlived(b *Binding, age time.Duration) *Refusal {
+	return &Refusal{Unread: true, Text: fmt.Sprintf("ifmatch: unread row on %s %s: it was read %s ago, and reads count for %s (read_ttl); read it again",
+		p.Table.Name, p.Table.keyText(b.Key), age.Round(time.Second), p.Table.Settings.ReadTTL)}
+}
+
+// advice says how a statement can give the expectation itself.
+func (v *Version) advice() string {
+	hint := "the hint /* ifmatch: " + v.names() + " */"
+	if v.Column.digest != nil {
+		return hint
+	}
+	return "AND " + v.Column.Name + " = … to WHERE, or " + hint
 }
 
 // bindExternal checks the version that the writer brings.
@@ -213,6 +256,12 @@ func (v *Version) hint(pairs []sqltext.Pair, t *Table) (Token, *Refusal) {
 			value = whole
 		}
 		switch {
+		case v.Column.digest != nil && sameName(pair.Name, v.Column.Name):
+			sum, err := hex.DecodeString(pair.Value)
+			if err != nil || len(sum) != sumSize {
+				return token, refusal("the hint's digest for %s wants %d hexadecimal digits", t.Name, 2*sumSize)
+			}
+			token.Version = BytesValue(string(sum))
 		case sameName(pair.Name, v.Column.Name) && token.Version.Kind == NoValue:
 			token.Version = value
 		case v.Term != nil && sameName(pair.Name, v.Term.Name) && token.Term.Kind == NoValue:
@@ -226,6 +275,9 @@ func (v *Version) hint(pairs []sqltext.Pair, t *Table) (Token, *Refusal) {
 	}
 	return token, v.fits(token, t, "the hint")
 }
+
+// sumSize is the length of a digest in bytes.
+const sumSize = 32
 
 // names gives the token's columns as a hint writes them.
 func (v *Version) names() string {
@@ -278,6 +330,10 @@ func (c Column) show(v Value) string {
 	case schema.Unknown:
 		if whole, ok := v.integer(); ok {
 			return whole.String()
+		}
+	case schema.Binary:
+		if v.Kind == Text && strings.HasPrefix(v.Text, "0x") {
+			return v.Text // as a probe shows it
 		}
 	default:
 		if v.Kind == Integer || v.Kind == Decimal {

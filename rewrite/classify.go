@@ -48,6 +48,8 @@ func (p *planner) planRows(i int) *Plan {
 		return p.planInsert(i)
 	case p.word(i, "LOAD"):
 		return p.planLoad()
+	case p.word(i, "SELECT") && i == p.stmt.from:
+		return p.planSelect(i)
 	case p.oneOf(i, "SELECT", "TABLE", "VALUES", "DO", "SET", "CALL"), p.op(i, "("):
 		return pass("it writes no guarded table")
 	}
@@ -90,36 +92,6 @@ func (p *planner) planAnalyze() *Plan {
 // writes reports whether a word that begins a write stands anywhere in p.
 func (p *planner) writes(in part) bool {
 	return p.has(in, "UPDATE", "DELETE", "INSERT", "REPLACE", "TRUNCATE", "LOAD", "DROP", "ALTER", "RENAME", "CREATE")
-}
-
-// planInsert passes a plain INSERT. What replaces rows that are there is refused.
-func (p *planner) planInsert(i int) *Plan {
-	replace := p.word(i, "REPLACE")
-	for i++; p.oneOf(i, "LOW_PRIORITY", "DELAYED", "HIGH_PRIORITY", "IGNORE", "INTO"); {
-		i++
-	}
-	t, _, _, ok := p.tableName(i)
-	switch {
-	case !ok:
-		return p.unreadable("INSERT or REPLACE")
-	case t == nil:
-		return pass("it writes no guarded table")
-	case replace:
-		return refuse(t, "REPLACE on %s cannot be guarded yet; write UPDATE or INSERT", t.Name)
-	case p.duplicateKey():
-		return refuse(t, "INSERT … ON DUPLICATE KEY UPDATE on %s cannot be guarded yet; write UPDATE or INSERT", t.Name)
-	}
-	return pass("an INSERT takes nobody's update away")
-}
-
-// duplicateKey reports whether ON DUPLICATE KEY UPDATE stands in the statement.
-func (p *planner) duplicateKey() bool {
-	for i := p.stmt.from; i < p.stmt.to; i++ {
-		if p.word(i, "DUPLICATE") && p.word(i-1, "ON") && p.word(i+1, "KEY") {
-			return true
-		}
-	}
-	return false
 }
 
 // planLoad refuses LOAD DATA … REPLACE.

@@ -27,6 +27,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 //	multi               several statements in one text
 //	params 5, 'x', NULL values of the parameters
 //	hint version=9      as left by SET @ifmatch
+//	read version=9      what the scope has read of the row
 const dashes = "\n----\n"
 
 func TestGolden(t *testing.T) {
@@ -70,6 +71,7 @@ type goldenCase struct {
 	env    Env
 	params []Value
 	hint   []sqltext.Pair
+	read   []sqltext.Pair
 }
 
 func readCase(t *testing.T, options string) *goldenCase {
@@ -97,6 +99,11 @@ func readCase(t *testing.T, options string) *goldenCase {
 			c.env.Multi = true
 		case "params":
 			c.params = values(t, value)
+		case "read":
+			var err error
+			if c.read, err = sqltext.ParseHint(value); err != nil {
+				t.Fatal(err)
+			}
 		case "hint":
 			var err error
 			if c.hint, err = sqltext.ParseHint(value); err != nil {
@@ -154,6 +161,7 @@ func (c *goldenCase) run(t *testing.T, sql string) string {
 		line("reason", "%s", plan.Reason)
 	case Pass:
 		line("why", "%s", plan.Why)
+		captured(&out, plan, &text)
 		if plan.DDL {
 			line("ddl", "the schema is read again")
 		}
@@ -176,7 +184,18 @@ func (c *goldenCase) guard(t *testing.T, out *bytes.Buffer, plan *Plan, text *sq
 	line("table", "%s", plan.Table.Name)
 	line("strategy", "%s", plan.Strategy)
 	var b Binding
-	if refused := plan.Bind(text, c.params, hint, &b); refused != nil {
+	refused := plan.Bind(text, c.params, hint, &b)
+	if refused == nil && c.read != nil && plan.WantsRead(&b) {
+		token, err := plan.Table.Version.hint(c.read, plan.Table)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Expect(token)
+	}
+	if refused == nil {
+		refused = plan.BindUnread(&b)
+	}
+	if refused != nil {
 		line("refusal", "%s", refused.Text)
 		return
 	}

@@ -211,7 +211,7 @@ func (t *Table) ascii() bool {
 		}
 	}
 	v := t.Version
-	return v == nil || ascii(v.Column.Name) && (v.Term == nil || ascii(v.Term.Name))
+	return v == nil || v.Column.ascii() && (v.Term == nil || ascii(v.Term.Name))
 }
 
 // keyFits reports whether column = value picks at most one row: a comparison

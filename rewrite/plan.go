@@ -18,10 +18,12 @@ const (
 	Guard
 	// Refuse answers with an error and sends nothing.
 	Refuse
+	// Observe sends it as it came, and notes what would have become of it.
+	Observe
 )
 
 // String gives the verdict as explain and the metrics name it.
-func (v Verdict) String() string { return [...]string{"pass", "guard", "refuse"}[v] }
+func (v Verdict) String() string { return [...]string{"pass", "guard", "refuse", "observe"}[v] }
 
 // Strategy is how a guard works.
 type Strategy uint8
@@ -90,7 +92,13 @@ type Plan struct {
 	setTerm   *Operand   // term = constant in SET
 	relative  bool       // every assignment is n = n ± operand
 	steps     []Operand  // these operands
+	changes   []change   // all assignments but the version's, where noop: skip can compare them
+	moves     []move     // assignments to key columns
+	termSet   bool       // the statement itself sets the term
 	limit     *Operand   // LIMIT
+	capture   *Capture   // of a SELECT that shows guarded rows
+	insert    *insertion // of an INSERT whose rows are known
+	observed  *Plan      // what would become of the statement if its tables were enforced
 }
 
 // keyPart is the conjunct that fixes a key column.
@@ -137,7 +145,8 @@ func (r *Rules) Plan(t *sqltext.Text, stmt sqltext.Span, env Env) *Plan {
 	one := *t
 	one.Tokens = t.Tokens[stmt.Start:stmt.End]
 	rd := &reader{Text: &one, stmt: part{0, len(one.Tokens)}}
-	return (&planner{reader: rd, rules: r, env: env}).plan()
+	p := &planner{reader: rd, rules: r, env: env}
+	return p.observe(p.plan())
 }
 
 // tokens gives the tokens of t from the start of its statement on, to which the
@@ -155,6 +164,7 @@ type planner struct {
 	*reader
 	rules *Rules
 	env   Env
+	of    policy.Mode // tables of another mode are as if they were not guarded
 }
 
 // guarded resolves a name that a statement writes to, directly or through a
@@ -173,16 +183,9 @@ func (p *planner) guarded(n schema.Name) (t *Table, view bool) {
 	return nil, false
 }
 
-// active gives t unless its mode is off for this session.
+// active gives t if it is of the mode that is planned for.
 func (p *planner) active(t *Table) *Table {
-	if t == nil {
-		return nil
-	}
-	mode := t.Settings.Mode
-	if p.env.AccountMode {
-		mode = p.env.Mode
-	}
-	if mode == policy.ModeOff {
+	if t == nil || p.env.mode(t) != p.of {
 		return nil
 	}
 	return t

@@ -91,12 +91,16 @@ func (p *Plan) Probe(t *sqltext.Text, b *Binding, prepared bool, lock Lock) Prob
 // shown writes a column as the text that messages show.
 func (w *writer) shown(c Column) {
 	w.lit("CAST(")
-	switch c.Class {
-	case schema.Binary:
+	switch {
+	case c.digest != nil:
+		w.lit("CONCAT('0x', HEX(")
+		w.form(&c)
+		w.lit("))")
+	case c.Class == schema.Binary:
 		w.lit("CONCAT('0x', HEX(")
 		w.column(c.Name)
 		w.lit("))")
-	case schema.Bit:
+	case c.Class == schema.Bit:
 		w.column(c.Name)
 		w.lit(" + 0")
 	default:

@@ -23,8 +23,22 @@ const (
 	ArgVersion
 	// ArgTerm is the expected term.
 	ArgTerm
+	// ArgUnheld is 0 where what was read gives the expectation, else 1.
+	ArgUnheld
+	// ArgLoose is 0 where a hint or what was read gives the expectation, else 1:
+	// for columns that are compared in one way with both.
+	ArgLoose
+	// ArgLooseVersion and ArgLooseTerm are the expectation in that case.
+	ArgLooseVersion
+	ArgLooseTerm
+	// ArgReadVersion is the version that was read, in its canonical form.
+	ArgReadVersion
+	// ArgReadTerm is the term that was read, in its canonical form.
+	ArgReadTerm
 	// ArgKeep is 1 where the client's own assignment of the version stands, else 0.
 	ArgKeep
+	// ArgSkip is 1 where the version stays as it was if nothing else changes, else 0.
+	ArgSkip
 )
 
 // Arg is one parameter of a prepared statement as the backend knows it.
@@ -38,10 +52,16 @@ func (b *Binding) Value(a Arg) Value {
 	switch a.Kind {
 	case ArgOpen:
 		return switched(b.Source != FromHint)
+	case ArgUnheld:
+		return switched(b.Source != FromRead)
+	case ArgLoose:
+		return switched(b.Source != FromRead && b.Source != FromHint)
 	case ArgSaved:
 		return switched(b.Source != FromSet)
 	case ArgKeep:
 		return switched(b.keep)
+	case ArgSkip:
+		return switched(b.skip)
 	case ArgVersion:
 		if b.Source == FromHint {
 			return b.Expected.Version
@@ -50,8 +70,36 @@ func (b *Binding) Value(a Arg) Value {
 		if b.Source == FromHint {
 			return b.Expected.Term
 		}
+	case ArgLooseVersion:
+		if b.Source == FromHint || b.Source == FromRead {
+			return b.Expected.Version
+		}
+	case ArgLooseTerm:
+		if b.Source == FromHint || b.Source == FromRead {
+			return b.Expected.Term
+		}
+	case ArgReadVersion:
+		if b.Source == FromRead {
+			return b.Expected.Version.formValue()
+		}
+	case ArgReadTerm:
+		if b.Source == FromRead {
+			return b.Expected.Term.formValue()
+		}
 	}
 	return Value{Kind: Null}
+}
+
+// formValue gives a value as forms that are no plain column are compared with
+// it: as bytes.
+func (v Value) formValue() Value {
+	switch v.Kind {
+	case Text:
+		v.Kind = Bytes
+	case Integer, Decimal:
+		return BytesValue(v.String())
+	}
+	return v
 }
 
 func switched(on bool) Value {
@@ -71,6 +119,15 @@ type writer struct {
 	b    *Binding
 	buf  []byte
 	args []Arg
+	as   string // name by which columns are qualified, where it is not the plan's
+}
+
+// name gives the name by which columns are qualified.
+func (w *writer) name() string {
+	if w.as != "" {
+		return w.as
+	}
+	return w.qualifier
 }
 
 // AppendText appends the guarded statement for one execution to dst. t is the
@@ -123,10 +180,13 @@ func (w *writer) mark(kind ArgKind) {
 
 // column writes a column of the table, qualified as the statement does.
 func (w *writer) column(name string) {
-	w.lit(w.qualifier)
+	w.lit(w.name())
 	w.buf = append(w.buf, '.')
 	w.buf = quoteName(w.buf, name)
 }
+
+// form writes the canonical form of a column.
+func (w *writer) form(c *Column) { w.buf = c.appendForm(w.buf, w.name()) }
 
 // statement writes the client's text with the pieces in their places.
 func (w *writer) statement() {
@@ -139,7 +199,11 @@ func (w *writer) statement() {
 		at, tok = end, to
 	}
 	if w.Verb == Update && w.Table.Version != nil && w.Table.Version.External == policy.ExternalNone {
-		if a := w.assigned; a.kind == unassigned {
+		if a := w.assigned; a.kind == unassigned && w.skips() {
+			upTo(w.set.from)
+			w.bumpFirst()
+			w.gap(at)
+		} else if a.kind == unassigned {
 			upTo(w.set.to)
 			w.bump()
 			w.gap(at)
@@ -211,10 +275,10 @@ func (w *writer) value() {
 		w.lit(", ")
 		w.tokens(a.value)
 		w.lit(", ")
-		w.bumped()
+		w.next()
 		w.lit(")")
 	default:
-		w.bumped()
+		w.next()
 	}
 }
 
@@ -233,6 +297,9 @@ func (w *writer) bumped() {
 			w.lit("UNHEX(REPLACE(UUID(), '-', ''))")
 		case v.Length > 0 && v.Length < 36:
 			w.lit("REPLACE(UUID(), '-', '')")
+		case w.skips(), w.prepared() && w.assigned.kind != unassigned:
+			// MariaDB's UUID() beside another value makes UUIDs of both.
+			w.lit("CONCAT(UUID())")
 		default:
 			w.lit("UUID()")
 		}
@@ -287,9 +354,9 @@ func (w *writer) guard() {
 
 // expectation appends the comparison of the token with what is expected.
 func (w *writer) expectation(v *Version) {
-	w.expect(v.Column.Name, ArgVersion, w.saved())
+	w.expect(&v.Column, ArgVersion, w.saved())
 	if v.Term != nil {
-		w.expect(v.Term.Name, ArgTerm, w.setTerm)
+		w.expect(v.Term, ArgTerm, w.setTerm)
 	}
 }
 
@@ -301,51 +368,81 @@ func (w *writer) saved() *Operand {
 	return &w.assigned.operand
 }
 
-// expect appends the comparison of one column with what the hint gives, or
-// with what SET gives: the client's own bytes there, whatever they mean.
-func (w *writer) expect(column string, kind ArgKind, set *Operand) {
+// expect appends the comparison of one column with what the hint or a read
+// gives, or with what SET gives: the client's own bytes there, whatever they mean.
+func (w *writer) expect(c *Column, kind ArgKind, set *Operand) {
 	if w.prepared() {
-		w.lit(" AND (")
-		w.mark(ArgOpen)
-		w.lit(" OR ")
-		w.column(column)
-		w.lit(" <=> ")
-		w.mark(kind)
-		w.lit(")")
-		if w.saved() != nil && set != nil && w.Table.Version.External == policy.ExternalNone {
-			w.lit(" AND (")
-			w.mark(ArgSaved)
-			w.lit(" OR ")
-			w.column(column)
-			w.lit(" <=> ")
-			w.tokens(set.part)
-			w.lit(")")
-		}
+		w.expectSwitched(c, kind, set)
 		return
 	}
+	given := w.b.Expected.Version
+	if kind == ArgTerm {
+		given = w.b.Expected.Term
+	}
 	switch {
-	case w.b.Source == FromHint:
+	case w.b.Source == FromHint || w.b.Source == FromRead:
 		w.lit(" AND ")
-		w.column(column)
-		if value := w.b.Value(Arg{Kind: kind}); value.Kind != Null {
+		formed := c.digest != nil || w.b.Source == FromRead && !c.plain()
+		if formed {
+			given = given.formValue()
+			w.form(c)
+		} else {
+			w.column(c.Name)
+		}
+		if given.Kind != Null {
 			w.lit(" = ")
-			w.buf = value.appendLiteral(w.buf)
+			w.buf = given.appendLiteral(w.buf)
 			return
 		}
 		w.lit(" IS NULL")
 	case w.b.Source == FromSet && set != nil:
 		w.lit(" AND ")
-		w.column(column)
-		given := w.b.Expected.Version
-		if kind == ArgTerm {
-			given = w.b.Expected.Term
-		}
+		w.column(c.Name)
 		if given.Kind == Null {
 			w.lit(" IS NULL")
 			return
 		}
 		w.lit(" = ")
 		w.tokens(set.part)
+	}
+}
+
+// expectSwitched is expect for a prepared statement, in which parameters switch
+// the comparisons on.
+func (w *writer) expectSwitched(c *Column, kind ArgKind, set *Operand) {
+	either := func(open, value ArgKind, left func()) {
+		w.lit(" AND (")
+		w.mark(open)
+		w.lit(" OR ")
+		left()
+		w.lit(" <=> ")
+		w.mark(value)
+		w.lit(")")
+	}
+	form, column := func() { w.form(c) }, func() { w.column(c.Name) }
+	read, loose := ArgReadVersion, ArgLooseVersion
+	if kind == ArgTerm {
+		read, loose = ArgReadTerm, ArgLooseTerm
+	}
+	switch external := w.Verb == Update && w.Table.Version.External != policy.ExternalNone; {
+	case c.digest != nil:
+		either(ArgLoose, loose, form)
+	case external || !w.Table.Captured():
+		either(ArgOpen, kind, column)
+	case c.plain():
+		either(ArgLoose, loose, column)
+	default:
+		either(ArgOpen, kind, column)
+		either(ArgUnheld, read, form)
+	}
+	if w.saved() != nil && set != nil && w.Table.Version.External == policy.ExternalNone {
+		w.lit(" AND (")
+		w.mark(ArgSaved)
+		w.lit(" OR ")
+		w.column(c.Name)
+		w.lit(" <=> ")
+		w.tokens(set.part)
+		w.lit(")")
 	}
 }
 

@@ -5,7 +5,9 @@
 package rewrite
 
 import (
+	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"unicode/utf8"
 
@@ -34,6 +36,9 @@ type Rules struct {
 
 // Table is a guarded table as the rewriter needs it.
 type Table struct {
+	// ID tells tables apart in a read set. It stays the same as long as key and
+	// token are made of the same columns, over reloads too.
+	ID       uint32
 	Name     schema.Name
 	Label    string // the name as people read it, made once
 	Settings policy.Settings
@@ -42,12 +47,16 @@ type Table struct {
 	Version  *Version // nil where the policy guards no version
 	Ignore   []string
 	columns  *schema.Table // nil without a service account
+	twin     *Table        // what it is while it is observed
+	watched  *Table        // of a twin: the table itself
 }
 
-// Column is a column of a guarded table.
+// Column is a column of a guarded table, or the digest of several.
 type Column struct {
-	Name  string
-	Class schema.Class // Unknown without a service account
+	Name   string
+	Class  schema.Class // Unknown without a service account
+	def    *schema.Column
+	digest []*schema.Column // what a digest is made of; nil for a column
 }
 
 // Version is the token of a guarded table that is kept in columns.
@@ -118,10 +127,61 @@ func compileTable(pt *policy.Table, name schema.Name, st *schema.Table) *Table {
 	for _, k := range key {
 		t.Key = append(t.Key, t.column(k))
 	}
-	if v := pt.Version; v != nil && v.Column != "" {
+	switch v := pt.Version; {
+	case v == nil:
+	case v.Digest.Given():
+		t.Version = compileDigest(v, t)
+	case v.Column != "":
 		t.Version = compileVersion(v, t)
 	}
+	t.ID = tableID(t)
+	t.twin = observedTwin(t)
 	return t
+}
+
+// compileDigest makes a token of columns, those left out that writes may change
+// without being noticed.
+func compileDigest(pv *policy.Version, t *Table) *Version {
+	c := Column{Name: "digest", Class: schema.Binary, digest: digestColumns(pv.Digest, t)}
+	return &Version{Column: c, Bump: policy.BumpNone}
+}
+
+// ids are the numbers of tables, by what makes their tokens comparable. A
+// process sees as many as its policy has had tables and ways to know their rows.
+var ids struct {
+	sync.Mutex
+	of map[string]uint32
+}
+
+// tableID gives the number of a table.
+func tableID(t *Table) uint32 {
+	what := fmt.Sprintf("%q %q", t.Name.Schema, t.Name.Name)
+	if t.watched != nil {
+		what += " observed"
+	}
+	for _, c := range t.Key {
+		what += fmt.Sprintf(" %q %d", c.Name, c.Class)
+	}
+	if v := t.Version; v != nil {
+		what += fmt.Sprintf(" / %q %d", v.Column.Name, v.Column.Class)
+		for _, c := range v.Column.digest {
+			what += fmt.Sprintf(" %q %s", c.Name, c.DataType)
+		}
+		if v.Term != nil {
+			what += fmt.Sprintf(" %q", v.Term.Name)
+		}
+	}
+	ids.Lock()
+	defer ids.Unlock()
+	if ids.of == nil {
+		ids.of = map[string]uint32{}
+	}
+	id, ok := ids.of[what]
+	if !ok {
+		id = uint32(len(ids.of)) + 1
+		ids.of[what] = id
+	}
+	return id
 }
 
 func compileVersion(pv *policy.Version, t *Table) *Version {
@@ -156,7 +216,7 @@ func compileVersion(pv *policy.Version, t *Table) *Version {
 func (t *Table) column(name string) Column {
 	if t.columns != nil {
 		if c := t.columns.Column(name); c != nil {
-			return Column{Name: c.Name, Class: c.Class}
+			return Column{Name: c.Name, Class: c.Class, def: c}
 		}
 	}
 	return Column{Name: name}
@@ -181,6 +241,18 @@ func (r *Rules) Table(n schema.Name, db string) *Table {
 		n.Schema = db
 	}
 	return r.tables[r.fold(n)]
+}
+
+// MaxReads gives how many expectations a scope of that kind keeps: the most that
+// a table with that scope asks for.
+func (r *Rules) MaxReads(kind policy.Scope) int {
+	most := 0
+	for _, t := range r.tables {
+		if scope := t.Settings.Scope; scope == kind || scope == policy.ScopeContext && kind == policy.ScopeSession {
+			most = max(most, t.Settings.MaxReads)
+		}
+	}
+	return max(most, 1)
 }
 
 // Tables gives the number of guarded tables.

@@ -180,6 +180,7 @@ func (p *planner) assignments(plan *Plan) *Plan {
 			return refused
 		}
 	}
+	plan.changes = p.changes(plan, list)
 	if ignored {
 		plan.Verdict, plan.Strategy = Pass, NoStrategy
 		plan.Why = "it sets ignored columns alone"
@@ -204,8 +205,10 @@ func (p *planner) set(plan *Plan, ref columnRef, value part) *Plan {
 			}
 			plan.setTerm = &o
 		}
-		plan.relative = false
+		plan.relative, plan.termSet = false, true
 	case t.keyIndex(ref.column) >= 0:
+		o, ok := p.operand(p.unwrap(value), plan.params)
+		plan.moves = append(plan.moves, move{t.keyIndex(ref.column), o, ok})
 		plan.relative = false
 	}
 	if o, ok := p.relativeTo(plan, ref, value); ok {

@@ -1,6 +1,7 @@
 package rewrite
 
 import (
+	"encoding/hex"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -20,6 +21,8 @@ const (
 	Decimal
 	// Text is a character string.
 	Text
+	// Bytes is a binary string.
+	Bytes
 	// Opaque is a value whose text the proxy does not know (floating point,
 	// hexadecimal, bit, temporal parameters, strings in another character set).
 	Opaque
@@ -31,7 +34,7 @@ type Value struct {
 	Kind ValueKind
 	Neg  bool   // of an Integer
 	Abs  uint64 // of an Integer
-	Text string // of Decimal and Text; of Opaque how it was written, if that is known
+	Text string // of Decimal, Text and Bytes; of Opaque how it was written, if that is known
 }
 
 // IntegerValue returns n as a Value.
@@ -47,6 +50,9 @@ func UintValue(n uint64) Value { return Value{Kind: Integer, Abs: n} }
 
 // TextValue returns the character string s as a Value.
 func TextValue(s string) Value { return Value{Kind: Text, Text: s} }
+
+// BytesValue returns the binary string s as a Value.
+func BytesValue(s string) Value { return Value{Kind: Bytes, Text: s} }
 
 // NumberValue reads an unsigned number as SQL writes it. A number with an
 // exponent is approximate and therefore Opaque.
@@ -130,6 +136,8 @@ func (v Value) String() string {
 		return v.Text
 	case Text:
 		return "'" + strings.ReplaceAll(v.Text, "'", "''") + "'"
+	case Bytes:
+		return "0x" + strings.ToUpper(hex.EncodeToString([]byte(v.Text)))
 	}
 	if v.Text != "" {
 		return v.Text
@@ -151,7 +159,7 @@ func (v Value) appendLiteral(dst []byte) []byte {
 	case Decimal:
 		return append(dst, v.Text...)
 	}
-	if plain(v.Text) {
+	if v.Kind != Bytes && plain(v.Text) {
 		dst = append(dst, '\'')
 		dst = append(dst, v.Text...)
 		return append(dst, '\'')
@@ -160,8 +168,11 @@ func (v Value) appendLiteral(dst []byte) []byte {
 	if v.Kind == Text && utf8.ValidString(v.Text) {
 		charset = "_utf8mb4"
 	}
-	dst = append(dst, charset...)
-	dst = append(dst, " x'"...)
+	if v.Kind != Bytes {
+		dst = append(dst, charset...)
+		dst = append(dst, ' ')
+	}
+	dst = append(dst, "x'"...)
 	const digits = "0123456789abcdef"
 	for i := 0; i < len(v.Text); i++ {
 		dst = append(dst, digits[v.Text[i]>>4], digits[v.Text[i]&15])

@@ -96,6 +96,10 @@ func readTable(t testing.TB, n schema.Name, columns string) *schema.Table {
 				table.Key = append(table.Key, c.Name)
 			case "null":
 				c.Nullable = true
+			case "latin1", "utf8mb3", "ucs2":
+				c.Charset = w
+			case "invisible":
+				c.Invisible = true
 			}
 		}
 		table.Columns = append(table.Columns, c)

@@ -99,6 +99,10 @@ func Offline(p *policy.Policy) (*schema.Catalog, error) {
 			faults.Add(t.PosOf("version"), "a digest needs a service account, to know the columns")
 		}
 	}
+	for _, pos := range p.Observing() {
+		faults.Add(pos, "mode: observe needs a service account, to read the rows beside the clients")
+	}
+	faults.Sort()
 	if err := faults.Err(); err != nil {
 		return nil, err
 	}

@@ -50,6 +50,7 @@ type Catalog struct {
 	// compared exactly, 1 stored in lower case and 2 compared in lower case.
 	LowerCaseTableNames int
 	MaxAllowedPacket    int64  // the server's global value, in bytes
+	ReadsUncommitted    bool   // the server's global isolation level, which new sessions begin with, is READ UNCOMMITTED
 	SQLMode             string // the server's global value, which new sessions begin with
 
 	// Unseen says what the service account is not allowed to look at, a

@@ -108,7 +108,7 @@ func (e *entry) checkKey() {
 		}
 		e.key = append(e.key, col)
 		switch {
-		case col.Class == Float, col.Class == JSON, col.long(), col.DataType == "geometry", col.DataType == "vector":
+		case col.Class == Float, col.Long():
 			e.fault(pos, "key column %q of %s is of type %s, whose values cannot be named exactly; a key wants integers, strings, binary or temporal columns",
 				col.Name, e.in.Name, col.describe())
 		case given && col.Nullable:
@@ -147,8 +147,8 @@ func (e *entry) uniqueKeys() string {
 func (e *entry) inKey(col *Column) bool { return slices.Contains(e.key, col) }
 
 func (e *entry) checkVersion(v *policy.Version) {
-	for i, name := range v.Digest.Columns {
-		e.column(name, e.PosOf(item("version.digest", i)))
+	if v.Digest.Given() {
+		e.checkDigest(v.Digest)
 	}
 	if v.Column != "" {
 		pos := e.PosOf("version.column")
@@ -165,6 +165,36 @@ func (e *entry) checkVersion(v *policy.Version) {
 				e.fault(pos, "term column %q of %s is of type %s; a term wants an integer", col.Name, e.in.Name, col.describe())
 			}
 		}
+	}
+}
+
+// checkDigest asks that the digest is made of something, and of nothing whose
+// values it cannot tell apart.
+func (e *entry) checkDigest(d policy.Digest) {
+	exact := func(col *Column, pos policy.Position) {
+		if !col.Digestible() {
+			e.fault(pos, "column %q of %s is of type %s, whose values a digest is not known to tell apart; list the columns that the digest is made of without it",
+				col.Name, e.in.Name, col.describe())
+		}
+	}
+	for i, name := range d.Columns {
+		pos := e.PosOf(item("version.digest", i))
+		if col := e.column(name, pos); col != nil {
+			exact(col, pos)
+		}
+	}
+	if !d.All {
+		return
+	}
+	pos, of := e.PosOf("version.digest"), 0
+	for _, col := range e.in.Columns {
+		if !col.Generated && !contains(e.Ignore, col.Name) {
+			exact(col, pos)
+			of++
+		}
+	}
+	if of == 0 {
+		e.fault(pos, "no column of %s is left for the digest: all are generated or under \"ignore\"", e.in.Name)
 	}
 }
 

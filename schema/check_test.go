@@ -20,6 +20,7 @@ var checked = []string{
 	"CREATE TABLE bare (id INT, version INT)",
 	"CREATE TABLE floats (f FLOAT PRIMARY KEY, version INT)",
 	"CREATE TABLE old (id INT PRIMARY KEY, version INT) ENGINE=MyISAM",
+	"CREATE TABLE types (id INT PRIMARY KEY, p POINT, g GEOMETRYCOLLECTION, l LINESTRING, m MULTIPOLYGON, b BIT(3), e ENUM('a'), s SET('a'), j JSON, lb LONGBLOB)",
 	"CREATE VIEW shown AS SELECT id, version FROM products",
 }
 
@@ -78,6 +79,9 @@ func TestCheck(t *testing.T) {
 		{"none goes with any", "@.products: {version: {column: doc, bump: none}}", nil},
 		{"external", "@.products: {version: {column: version, external: gt}}", nil},
 		{"external of DATETIME", "@.products: {version: {column: at, external: ^ge}}", []string{`version column "at" of @.products is of type datetime(6); an external version wants an integer`}},
+		{"digest", "@.products: {version: {digest: all}, ignore: [name]}", nil},
+		{"digest of a generated column", "@.products: {version: {digest: [twice, doc, body, f]}}", nil},
+		{"digest of every type", "@.types: {version: {digest: all}}", nil},
 		{"unknown digest column", "@.products: {version: {digest: [name, ^nmae]}}", []string{`@.products has no column "nmae", did you mean "name"?`}},
 
 		{"unknown ignored column", "@.products: {version: version, ignore: [name, ^nmae]}", []string{`@.products has no column "nmae", did you mean "name"?`}},
@@ -156,6 +160,33 @@ func TestCheckFindsEntriesThatAreOneTableToTheServer(t *testing.T) {
 		}}
 		if got := Check(c, p).Error(); got != want {
 			t.Errorf("lower_case_table_names=%d: %s\nwant %s", mode, got, want)
+		}
+	}
+}
+
+func TestCheckWantsDigestsThatCanTellValuesApart(t *testing.T) {
+	id := &Column{Name: "id", DataType: "int", Class: Integer, Generated: true}
+	n := &Column{Name: "n", DataType: "int", Class: Integer}
+	doc := &Column{Name: "doc", DataType: "xmltype", Class: Other}
+	name := Name{"shop", "t"}
+	c := &Catalog{tables: map[Name]*Table{
+		name: {Name: name, Engine: "InnoDB", Transactional: true, Columns: []*Column{id, n, doc}, Key: []string{"id"}},
+	}}
+	const unknown = `column "doc" of shop.t is of type xmltype, whose values a digest is not known to tell apart; list the columns that the digest is made of without it`
+	tests := []struct{ policy, want string }{
+		{"{version: {digest: [n, id]}}", ""},
+		{"{version: {digest: all}, ignore: [doc]}", ""},
+		{"{version: {digest: [n, doc]}}", "p.yaml:2:34: " + unknown},
+		{"{version: {digest: all}}", "p.yaml:2:30: " + unknown},
+		{"{version: {digest: all}, ignore: [n, DOC]}", `p.yaml:2:30: no column of shop.t is left for the digest: all are generated or under "ignore"`},
+	}
+	for _, test := range tests {
+		got := ""
+		if err := Check(c, parse(t, "tables:\n  shop.t: "+test.policy+"\n")).Err(); err != nil {
+			got = err.Error()
+		}
+		if got != test.want {
+			t.Errorf("%s: %s\nwant %s", test.policy, got, test.want)
 		}
 	}
 }

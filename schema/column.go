@@ -97,10 +97,31 @@ func classOf(dataType string) Class {
 	return Other
 }
 
-// long says whether the column is of a type that is stored beside the row and
-// can be indexed by a prefix only.
+// long says whether the column is a text or a blob.
 func (c *Column) long() bool {
 	return strings.HasSuffix(c.DataType, "text") || strings.HasSuffix(c.DataType, "blob")
+}
+
+// others are the types of class Other that are known, true where they are
+// stored beside the row.
+var others = map[string]bool{
+	"geometry": true, "point": true, "linestring": true, "polygon": true, "multipoint": true, "multilinestring": true,
+	"multipolygon": true, "geometrycollection": true, "geomcollection": true,
+	"vector": true,
+	"uuid":   false, "inet4": false, "inet6": false,
+}
+
+// Long says whether the column is of a type that is stored beside the row, not
+// within the 65,535 bytes that a row may have.
+func (c *Column) Long() bool {
+	return c.long() || c.Class == JSON || others[c.DataType]
+}
+
+// Digestible says whether the type is one whose values a digest is known to tell
+// apart: all but those that a server newer than this program brings.
+func (c *Column) Digestible() bool {
+	_, known := others[c.DataType]
+	return c.Class != Unknown && (c.Class != Other || known)
 }
 
 // describe is the column's type for a message: "varchar(20)", "bigint unsigned".

@@ -118,6 +118,14 @@ func (r *reader) grants() error {
 	return nil
 }
 
+// unseenTriggers begins the sentence that says that triggers were not seen.
+const unseenTriggers = "triggers"
+
+// SeesTriggers reports whether the service account could see all triggers.
+func (c *Catalog) SeesTriggers() bool {
+	return !slices.ContainsFunc(c.Unseen, func(s string) bool { return strings.HasPrefix(s, unseenTriggers) })
+}
+
 // unseen says what an account with these grants cannot look at everywhere.
 func unseen(flavor sqltext.Flavor, grants []string) []string {
 	has := func(on string, privileges ...string) bool {
@@ -139,7 +147,7 @@ func unseen(flavor sqltext.Flavor, grants []string) []string {
 		out = append(out, what+" that the service account has no right to see: it has not all of "+grant)
 	}
 	if !has("*.*", "TRIGGER") {
-		add("triggers", "TRIGGER ON *.*")
+		add(unseenTriggers, "TRIGGER ON *.*")
 	}
 	if !has("*.*", "SELECT") || !has("*.*", "SHOW VIEW") {
 		add("views", "SELECT, SHOW VIEW ON *.*")

@@ -144,7 +144,25 @@ func (r *reader) server() error {
 		c.Flavor = sqltext.MariaDB
 	}
 	c.Version = parseVersion(c.VersionText)
-	return nil
+	return r.isolation()
+}
+
+// isolation reads the global isolation level. The variable has two names, by
+// server and version.
+func (r *reader) isolation() error {
+	rows, err := r.conn.QueryContext(r.ctx, "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('tx_isolation', 'transaction_isolation')")
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var name, level string
+		if err := rows.Scan(&name, &level); err != nil {
+			return err
+		}
+		r.c.ReadsUncommitted = r.c.ReadsUncommitted || strings.EqualFold(level, "READ-UNCOMMITTED")
+	}
+	return rows.Err()
 }
 
 // parseVersion gives 101106 for "10.11.6-MariaDB", with or without the "5.5.5-"

@@ -1,6 +1,9 @@
 package schema
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Table is a base table.
 type Table struct {
@@ -22,6 +25,21 @@ func (t *Table) Column(name string) *Column {
 		}
 	}
 	return nil
+}
+
+// BeforeInsert reports whether a trigger fires before a row is inserted, and so
+// may store other values than the statement gives.
+func (t *Table) BeforeInsert() bool {
+	return slices.ContainsFunc(t.Triggers, (*Trigger).beforeInsert)
+}
+
+// BeforeInsertNames reports whether such a trigger names the column or could not
+// be read: one that does not name it leaves its value alone.
+func (t *Table) BeforeInsertNames(column string) bool {
+	column = strings.ToLower(column)
+	return slices.ContainsFunc(t.Triggers, func(tr *Trigger) bool {
+		return tr.beforeInsert() && (tr.uses.names == nil || tr.uses.name(Name{"new", column}))
+	})
 }
 
 func (t *Table) columnNames() []string {
@@ -61,6 +79,12 @@ type Trigger struct {
 	Event  string // INSERT, UPDATE or DELETE
 	Body   string
 	uses   uses
+}
+
+// beforeInsert reports whether the trigger fires before an INSERT. MariaDB's may
+// fire on several events.
+func (tr *Trigger) beforeInsert() bool {
+	return tr.Timing != "AFTER" && (tr.Event == "" || strings.Contains(tr.Event, "INSERT"))
 }
 
 // View is a view.

@@ -118,6 +118,129 @@ func BenchmarkPassRows(b *testing.B) {
 	}
 }
 
+// BenchmarkReadRows reads a result of 100,000 rows of five columns, takes out the
+// last two and passes it on, as a relay does that looks at the rows. The figure
+// for a row is of interest, and that nothing is allocated.
+func BenchmarkReadRows(b *testing.B) {
+	const rows = 100_000
+	columns, values := benchmarkRow()
+	for _, binary := range []bool{false, true} {
+		b.Run(protocolName(binary), func(b *testing.B) {
+			row := AppendTextRow(nil, values...)
+			if binary {
+				row = appendBinaryRow(nil, columns, values)
+			}
+			var result []byte
+			for i := range rows {
+				result = append(result, stream(uint8(i), row)...)
+			}
+			source := &chunks{}
+			c, dst := NewConn(scripted{Reader: source}), into(discarding{})
+			var r RowReader
+			var read [5]RowValue
+			b.SetBytes(int64(len(result)))
+			b.ReportAllocs()
+			for b.Loop() {
+				*source = chunks{p: result, size: blockSize}
+				c.ResetSeq()
+				r.Reset(columns, 3, binary)
+				for range rows {
+					if _, _, err := c.NextRow(dst); err != nil {
+						b.Fatal(err)
+					}
+					p, err := c.Payload(1 << 20)
+					if err != nil {
+						b.Fatal(err)
+					}
+					if err := r.Read(p, 4, read[:]); err != nil {
+						b.Fatal(err)
+					}
+					if err := r.WriteKept(dst, p); err != nil {
+						b.Fatal(err)
+					}
+				}
+				if err := c.Drop(); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/rows, "ns/row")
+		})
+	}
+}
+
+func protocolName(binary bool) string {
+	if binary {
+		return "binary"
+	}
+	return "text"
+}
+
+// benchmarkRow is a row of five columns as a legacy application selects it.
+func benchmarkRow() ([]FieldType, [][]byte) {
+	return []FieldType{TypeLongLong, TypeVarString, TypeVarString, TypeDatetime, TypeLongLong},
+		[][]byte{[]byte("12345678"), []byte("a name of a product"), nil, []byte("2024-02-29"), []byte("87654321")}
+}
+
+// BenchmarkRowReader reads a row of five columns and writes the first three.
+func BenchmarkRowReader(b *testing.B) {
+	columns, values := benchmarkRow()
+	for _, binary := range []bool{false, true} {
+		b.Run(protocolName(binary), func(b *testing.B) {
+			row := AppendTextRow(nil, values...)
+			if binary {
+				row = appendBinaryRow(nil, columns, values)
+			}
+			dst := into(discarding{})
+			var r RowReader
+			var read [5]RowValue
+			r.Reset(columns, 3, binary)
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := r.Read(row, 4, read[:]); err != nil {
+					b.Fatal(err)
+				}
+				if err := r.WriteKept(dst, row); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkAppendInteger makes the digits of a key.
+func BenchmarkAppendInteger(b *testing.B) {
+	for _, binary := range []bool{false, true} {
+		b.Run(protocolName(binary), func(b *testing.B) {
+			v := []byte("12345678")
+			var out []byte
+			b.ReportAllocs()
+			for b.Loop() {
+				var ok bool
+				if out, ok = AppendInteger(out[:0], v, TypeLongLong, false, binary); !ok {
+					b.Fatal("no integer")
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkColumn reads a column definition.
+func BenchmarkColumn(b *testing.B) {
+	in := Column{Catalog: []byte("def"), Schema: []byte("shop"), Table: []byte("p"), OrgTable: []byte("products"),
+		Name: []byte("name"), OrgName: []byte("name"), Charset: 45, Length: 400, Type: TypeVarString}
+	for _, caps := range []Capability{0, MariaDBExtendedMetadata} {
+		p := in.Append(nil, caps)
+		b.Run(caps.String(), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := ParseColumn(p, caps); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
 type discarding struct{}
 
 func (discarding) Write(p []byte) (int, error) { return len(p), nil }

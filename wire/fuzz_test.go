@@ -23,10 +23,10 @@ func payloadsOf(data []byte) (payloads [][]byte) {
 }
 
 // isRow is what PassRows says of a payload.
-func isRow(p []byte) bool { return len(p) == 0 || !endsRows(p[0], min(len(p), MaxPhysical)) }
+func isRow(p []byte) bool { return len(p) == 0 || !EndsRows(p[0], min(len(p), MaxPhysical)) }
 
-// FuzzFraming sends valid packets in reads of any size. Payload, Pass and
-// PassRows must agree on what the packets are.
+// FuzzFraming sends valid packets in reads of any size. Payload, Pass, PassRows
+// and NextRow must agree on what the packets are.
 func FuzzFraming(f *testing.F) {
 	f.Add([]byte("\x03abc\x00\x02\xfbx"), uint16(3))
 	f.Add([]byte("\x04abcd\x09123456789\xffabc"), uint16(5000))
@@ -68,6 +68,23 @@ func FuzzFraming(f *testing.F) {
 				}
 				return c.Pass(dst)
 			},
+			"NextRow": func(c, dst *Conn) error {
+				first, n, err := c.NextRow(dst)
+				if err != nil {
+					return err
+				}
+				p, err := c.Payload(unlimited)
+				if err != nil {
+					return err
+				}
+				if n != len(p) || n > 0 && p[0] != first {
+					t.Fatalf("NextRow says %#x, %d of %x", first, n, p)
+				}
+				if n%2 == 0 {
+					return c.Pass(dst)
+				}
+				return dst.WritePacket(p)
+			},
 		} {
 			var out bytes.Buffer
 			c, dst := from(wired, size), into(&out)
@@ -102,7 +119,7 @@ func FuzzGarbage(f *testing.F) {
 			if i < len(steps) {
 				step = steps[i]
 			}
-			switch step % 5 {
+			switch step % 6 {
 			case 0:
 				_, _, err = c.Next()
 			case 1:
@@ -120,6 +137,8 @@ func FuzzGarbage(f *testing.F) {
 				}
 			case 4:
 				err = c.Drop()
+			case 5:
+				_, _, err = c.NextRow(dst)
 			}
 			if c.cur.joined != nil && cap(*c.cur.joined) > max(joinSizes[0], 4*len(data)) {
 				t.Fatalf("%d bytes are held for %d", cap(*c.cur.joined), len(data))
@@ -356,7 +375,7 @@ func FuzzResult(f *testing.F) {
 			if n != len(p) || n > 0 && p[0] != first {
 				t.Fatalf("Next says %#x, %d of %x", first, n, p)
 			}
-			if n > 0 && endsRows(first, n) {
+			if n > 0 && EndsRows(first, n) {
 				if ok, err := ParseOK(p, caps); err == nil && len(ok.Info) > len(p) {
 					t.Fatal("more info than packet")
 				}

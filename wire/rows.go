@@ -1,8 +1,9 @@
 package wire
 
-// endsRows tells whether a physical packet is no row: an error, or the end of
-// the rows, which begins as a value of 16 MiB or more would but is shorter.
-func endsRows(first byte, n int) bool {
+// EndsRows tells whether a packet among rows is no row, given what Next says of
+// it: an error, or the end of the rows, which begins as a value of 16 MiB or more
+// would but is shorter. Source: "Text Resultset".
+func EndsRows(first byte, n int) bool {
 	return first == 0xff || first == 0xfe && n < MaxPhysical
 }
 
@@ -35,7 +36,7 @@ func (c *Conn) PassRows(dst *Conn) (first byte, n int, err error) {
 		if cur.phys > 0 {
 			first = c.rbuf[c.r]
 		}
-		if endsRows(first, cur.phys) {
+		if EndsRows(first, cur.phys) {
 			return first, cur.phys, nil
 		}
 		dst.putHeader(cur.phys)
@@ -74,7 +75,7 @@ func (c *Conn) PassRows(dst *Conn) (first byte, n int, err error) {
 					}
 					first = h[headerSize]
 				}
-				if first >= 0xfe && endsRows(first, n) {
+				if first >= 0xfe && EndsRows(first, n) {
 					end = true
 					break
 				}
@@ -113,20 +114,73 @@ func (c *Conn) PassRows(dst *Conn) (first byte, n int, err error) {
 	}
 }
 
+// NextRow is [Conn.Next] among the rows of a result, each of which is looked into
+// and then written to dst or passed on to it. Where it has to wait for the peer
+// it first flushes dst, so that a slow result arrives as it is produced. A row
+// that fits a buffer is there whole when it returns, so Payload does not wait.
+//
+// Unlike Next it holds its buffer while it waits. Failures of dst are
+// [*WriteError]s.
+func (c *Conn) NextRow(dst *Conn) (first byte, n int, err error) {
+	if c.cur.valid {
+		if c.cur.more || c.cur.left > c.w-c.r {
+			if err := dst.Flush(); err != nil {
+				return 0, 0, err
+			}
+		}
+		if err := c.Drop(); err != nil {
+			return 0, 0, err
+		}
+	}
+	if c.w-c.r < headerSize {
+		if err := c.fillRows(headerSize, dst, false); err != nil {
+			return 0, 0, err
+		}
+	}
+	n, err = c.peekHeader()
+	if err != nil {
+		return 0, 0, err
+	}
+	need := headerSize + n
+	if need > blockSize {
+		// The rest is waited for elsewhere. A row of this size is not worth
+		// holding others back for.
+		if err := dst.Flush(); err != nil {
+			return 0, 0, err
+		}
+		need = headerSize + 1
+	}
+	if c.w-c.r < need {
+		if err := c.fillRows(need, dst, true); err != nil {
+			return 0, 0, err
+		}
+	}
+	if n > 0 {
+		first = c.rbuf[c.r+headerSize]
+	}
+	c.takeHeader(n)
+	c.cur.valid = true
+	return first, n, nil
+}
+
 // fillRows is fill, but flushes dst rather than let it wait for bytes that are
-// in its buffer. within tells that the stream must not end here.
+// in its buffer. Fewer than n bytes are there. within tells that the stream must
+// not end here.
 func (c *Conn) fillRows(n int, dst *Conn, within bool) error {
 	if c.rbuf == nil {
 		c.rbuf, c.r, c.w = getBlock(), 0, 0
 	}
-	c.makeRoom(n)
-	k, err := c.tr.tryRead(c.rbuf[c.w:])
-	if err == errWouldBlock {
-		err = dst.Flush()
-	}
-	if err == nil {
+	var err error
+	for err == nil && c.w-c.r < n {
+		var k int
+		c.makeRoom(n)
+		k, err = c.tr.tryRead(c.rbuf[c.w:])
 		c.w += k
-		err = c.fill(n)
+	}
+	if err == errWouldBlock {
+		if err = dst.Flush(); err == nil {
+			err = c.fill(n)
+		}
 	}
 	if within {
 		return unexpected(err)

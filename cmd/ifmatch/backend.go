@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"database/sql"
+	"database/sql/driver"
 	"fmt"
 	"log/slog"
 	"time"
@@ -18,10 +20,33 @@ func openService(cfg *conf.Config) (*sql.DB, error) {
 	if cfg.ServiceUser == "" {
 		return nil, nil
 	}
+	return openAccount(cfg, 30*time.Second)
+}
+
+// openPatient opens the service account's connections for statements that take
+// as long as they take.
+func openPatient(cfg *conf.Config) (*sql.DB, error) { return openAccount(cfg, 0) }
+
+// openAccount opens the service account's connections. They wait for an answer
+// as long as readTimeout says, for ever with 0.
+func openAccount(cfg *conf.Config, readTimeout time.Duration) (*sql.DB, error) {
+	connector, err := accountConnector(cfg, readTimeout)
+	if err != nil {
+		return nil, err
+	}
+	db := sql.OpenDB(connector)
+	db.SetMaxOpenConns(4)
+	db.SetMaxIdleConns(2)
+	db.SetConnMaxIdleTime(time.Minute)
+	return db, nil
+}
+
+// accountConnector makes the service account's connections.
+func accountConnector(cfg *conf.Config, readTimeout time.Duration) (driver.Connector, error) {
 	dsn := mysql.NewConfig()
 	dsn.User, dsn.Passwd = cfg.ServiceUser, cfg.ServicePassword
 	dsn.Net, dsn.Addr = "tcp", cfg.Backend
-	dsn.Timeout, dsn.ReadTimeout, dsn.WriteTimeout = 5*time.Second, 30*time.Second, 30*time.Second
+	dsn.Timeout, dsn.ReadTimeout, dsn.WriteTimeout = 5*time.Second, readTimeout, 30*time.Second
 	dsn.Logger = quiet{}
 	tlsConfig, err := certs.Backend(cfg.BackendTLS, cfg.BackendCA, cfg.Backend)
 	if err != nil {
@@ -35,11 +60,47 @@ func openService(cfg *conf.Config) (*sql.DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("service account: %w", err)
 	}
-	db := sql.OpenDB(connector)
+	return connector, nil
+}
+
+// openBeside opens connections of the service account on which the tokens of
+// observed rows are read, or gives nil where there is no such account. A reading
+// waits for no lock for long, and sees what is committed.
+func openBeside(cfg *conf.Config) (*sql.DB, error) {
+	if cfg.ServiceUser == "" {
+		return nil, nil
+	}
+	connector, err := accountConnector(cfg, 10*time.Second)
+	if err != nil {
+		return nil, err
+	}
+	db := sql.OpenDB(committedReads{connector})
 	db.SetMaxOpenConns(4)
-	db.SetMaxIdleConns(2)
+	db.SetMaxIdleConns(4)
 	db.SetConnMaxIdleTime(time.Minute)
 	return db, nil
+}
+
+// committedReads is a connector whose connections read what is committed, each
+// statement by itself, whatever the server's defaults are.
+type committedReads struct{ driver.Connector }
+
+// Connect opens a connection.
+func (c committedReads) Connect(ctx context.Context) (driver.Conn, error) {
+	conn, err := c.Connector.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, set := range []string{
+		"SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+		"SET SESSION autocommit = 1, lock_wait_timeout = 1",
+	} {
+		if _, err := conn.(driver.ExecerContext).ExecContext(ctx, set, nil); err != nil {
+			conn.Close()
+			return nil, fmt.Errorf("service account: %w", err)
+		}
+	}
+	return conn, nil
 }
 
 // quiet drops what the driver would print: its errors come back as errors.

@@ -182,7 +182,11 @@ func explainGuard(e *explanation, plan *rewrite.Plan, t *sqltext.Text) {
 		}
 	}
 	var b rewrite.Binding
-	if refused := plan.Bind(t, nil, hint, &b); refused != nil {
+	refused := plan.Bind(t, nil, hint, &b)
+	if refused == nil {
+		refused = plan.BindUnread(&b)
+	}
+	if refused != nil {
 		e.Verdict, e.Strategy, e.Why = rewrite.Refuse.String(), "", refused.Text
 		return
 	}

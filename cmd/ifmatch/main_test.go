@@ -20,7 +20,7 @@ func TestCommands(t *testing.T) {
 	good := write("good.yaml", "tables:\n  shop.products: {key: [id], version: version}\n")
 	keyless := write("keyless.yaml", "tables:\n  shop.products: {version: version}\n")
 	wrong := write("wrong.yaml", "tables:\n  shop.products: {verison: version, key: 5}\n")
-	later := write("later.yaml", "tables:\n  shop.products: {key: [id], version: version, noop: skip}\n")
+	later := write("later.yaml", "tables:\n  shop.products: {key: [id], version: version, partial: proceed}\n")
 	const update = "UPDATE products SET price = 5 WHERE id = 100 AND version = 3"
 
 	for _, c := range []struct {
@@ -50,7 +50,7 @@ func TestCommands(t *testing.T) {
 		{name: "check a good policy", args: []string{"check", "--policy", good}, out: []string{"right, 1 guarded tables"}},
 		{name: "check lists every fault", args: []string{"check", "--policy", wrong}, exit: exitUsage,
 			err: []string{`wrong.yaml:2:19: `, `did you mean "version"?`, "wrong.yaml:2:42: "}},
-		{name: "check what is not built", args: []string{"check", "--policy", later}, exit: exitUsage, err: []string{"later.yaml:2:48: not supported yet: noop: skip"}},
+		{name: "check what is not built", args: []string{"check", "--policy", later}, exit: exitUsage, err: []string{"later.yaml:2:48: not supported yet: partial: proceed"}},
 		{name: "check no policy", args: []string{"check", "--policy", filepath.Join(dir, "none.yaml")}, exit: exitUsage, err: []string{"none.yaml"}},
 		{name: "check a backend without an account", args: []string{"check", "--policy", good, "--backend", "127.0.0.1:1"}, exit: exitUsage, err: []string{"--service-user"}},
 		{name: "no command", exit: exitUsage, err: []string{"a command is missing"}},

@@ -62,6 +62,13 @@ func serve(ctx context.Context, cfg *conf.Config, signals <-chan os.Signal, logT
 	if db != nil {
 		defer db.Close()
 	}
+	beside, err := openBeside(cfg)
+	if err != nil {
+		return usage(err)
+	}
+	if beside != nil {
+		defer beside.Close()
+	}
 	source := &ruleset.Source{PolicyFile: cfg.Policy, DB: db, Log: log}
 	loadCtx, cancel := context.WithTimeout(ctx, startTimeout)
 	rules, err := source.Load(loadCtx)
@@ -90,6 +97,7 @@ func serve(ctx context.Context, cfg *conf.Config, signals <-chan os.Signal, logT
 		BackendTLS: backendTLS, TLSOptional: cfg.BackendTLS == conf.TLSPreferred, RSAKey: key,
 		MaxSessions: cfg.MaxSessions, PlanCache: cfg.PlanCache, Rules: rules,
 		SchemaChanged: func(ctx context.Context) error { return refresh(ctx, source, server, log) },
+		Service:       beside,
 		Meter:         metrics, Log: log,
 	})
 	if err != nil {

@@ -27,6 +27,7 @@ func options(data string, port int) []string {
 	return []string{
 		"--no-defaults",
 		"--datadir=" + data + "/data",
+		"--tmpdir=" + data + "/data", // servers that start clean up the temporary tables of a shared one
 		"--socket=" + data + "/s",
 		"--pid-file=" + data + "/pid",
 		"--init-file=" + data + "/setup.sql",

@@ -1,0 +1,100 @@
+package proxy
+
+import (
+	"time"
+
+	"ifmatch/rewrite"
+	"ifmatch/wire"
+)
+
+// rowName is the key of the row that a guarded write names, in the form of the
+// read set.
+type rowName struct {
+	form  []byte
+	known bool // form is that of the row, if there is one
+}
+
+// expect finds what the scope has read of the row that a write names, and makes
+// it the expectation where the statement has none of its own.
+func (s *session) expect(g *guarded) (*rewrite.Refusal, error) {
+	plan, b := g.plan, &s.binding
+	t := plan.Table
+	s.row.known = false
+	if !t.Captured() {
+		return plan.BindUnread(b), nil
+	}
+	if err := s.nameRow(g); err != nil {
+		return nil, err
+	}
+	if !s.row.known || !plan.WantsRead(b) {
+		return plan.BindUnread(b), nil
+	}
+	scope := s.scope(t, false)
+	if scope == nil {
+		return plan.BindUnread(b), nil
+	}
+	form, at, ok := scope.Expect(t.ID, s.row.form)
+	if !ok {
+		return plan.BindUnread(b), nil
+	}
+	token, ok := t.ParseToken(form)
+	if !ok {
+		return plan.BindUnread(b), nil
+	}
+	if age := time.Since(at); age > t.Settings.ReadTTL && !b.Soft {
+		return plan.Outlived(b, age), nil
+	}
+	b.Expect(token)
+	return nil, nil
+}
+
+// nameRow finds the form of the key. Where a constant can name a row of another
+// form, because of a collation or a type, and the scope knows none of its own
+// form, the server is asked which row it is.
+func (s *session) nameRow(g *guarded) error {
+	t := g.plan.Table
+	var found, final bool
+	s.row.form, found, final = g.plan.KeyForm(s.row.form[:0], s.binding.Key, s.utf8())
+	s.row.known = found
+	if final {
+		return nil
+	}
+	scope := s.scope(t, false)
+	if scope == nil || !s.mayKnow(t) {
+		return nil
+	}
+	if found {
+		if _, _, ok := scope.Expect(t.ID, s.row.form); ok {
+			return nil
+		}
+	}
+	return s.lookUp(g)
+}
+
+// lookUp asks the server for the form of the key that a write names.
+func (s *session) lookUp(g *guarded) error {
+	rows, failed, err := s.look(g)
+	if err != nil {
+		return err
+	}
+	if failed != nil || len(rows) != 1 {
+		return nil
+	}
+	if key, _, ok := g.plan.Table.RowForms(rows[0], s.row.form[:0], nil); ok {
+		s.row.form, s.row.known = key, true
+	}
+	return nil
+}
+
+// look reads key and token of the row that a write names, as they are now to the
+// session.
+func (s *session) look(g *guarded) ([]rewrite.Row, *wire.ERR, error) {
+	if g.st == nil {
+		return s.ask(g.plan.Look(&s.text, &s.binding).SQL)
+	}
+	probe := g.plan.Look(g.st.text, &s.binding)
+	return s.askPrepared(probe.SQL, s.valueParams(g.st, probe.Args))
+}
+
+// utf8 reports whether the client's character set is UTF-8.
+func (s *session) utf8() bool { return s.env("").UTF8 }

@@ -1,0 +1,125 @@
+package proxy
+
+import (
+	"bytes"
+	"time"
+
+	"ifmatch/rewrite"
+	"ifmatch/sqltext"
+	"ifmatch/wire"
+)
+
+// inserting is an INSERT on its way whose rows the scope will have read.
+type inserting struct {
+	plan   *rewrite.Plan
+	text   *sqltext.Text
+	params []rewrite.Value
+	send   func() error
+}
+
+// insertQuery carries out an INSERT of the text protocol.
+func (s *session) insertQuery(plan *rewrite.Plan, attrs []byte) error {
+	sql := s.text.SQL
+	return s.insert(&inserting{plan: plan, text: &s.text, send: func() error { return s.send(comQuery, attrs, sql) }})
+}
+
+// insert sends an INSERT and notes the rows that it has made as read. Tokens that
+// cannot be foretold are read in the INSERT's own transaction.
+func (s *session) insert(in *inserting) error {
+	t := in.plan.Table
+	keeps := s.keeps(t)
+	foretold := !keeps || in.plan.Foretold(in.text, in.params)
+	if !foretold && !s.transactional() && !s.tableLocks {
+		if failed, err := s.enterOwn(); failed != nil || err != nil {
+			return s.orError(failed, err)
+		}
+	}
+	own := s.own
+	if err := in.send(); err != nil {
+		return err
+	}
+	first, _, err := s.next()
+	if err != nil {
+		return err
+	}
+	if first == wire.ERRHeader {
+		return s.failWrite()
+	}
+	if first != wire.OKHeader {
+		return &backendError{&wire.MalformedError{What: "an INSERT was answered by a result set"}}
+	}
+	p, err := s.payload()
+	if err != nil {
+		return err
+	}
+	ok, err := wire.ParseOK(p, s.caps)
+	if err != nil {
+		return &backendError{err}
+	}
+	s.note(&ok)
+	if !keeps {
+		return s.finish(&ok, p)
+	}
+	p = bytes.Clone(p)
+	if ok, err = wire.ParseOK(p, s.caps); err != nil {
+		return &backendError{err}
+	}
+	if err := s.noteInserted(in, &ok); err != nil {
+		return err
+	}
+	return s.finishOwn(&ok, p, own)
+}
+
+// maxInserted bounds the rows of one INSERT whose tokens are read.
+const maxInserted = maxAsideRows
+
+// noteInserted notes the rows of an INSERT that has succeeded.
+func (s *session) noteInserted(in *inserting, ok *wire.OK) error {
+	rows, told := in.plan.NewRows(in.text, in.params, ok.AffectedRows, ok.LastInsertID, s.inserted[:0])
+	s.inserted = rows
+	if !told || len(rows) == 0 {
+		return nil
+	}
+	t, now := in.plan.Table, time.Now()
+	scope := s.scope(t, true)
+	s.reads.noteTable(t.ID)
+	var unsaid [][]rewrite.Value
+	for _, row := range rows {
+		form, known, _ := in.plan.KeyForm(s.row.form[:0], row.Key, s.utf8())
+		s.row.form = form
+		token, said := s.token[:0], false
+		if row.Foretold {
+			token, said = t.AppendToken(token, row.Token)
+			s.token = token
+		}
+		if known && said {
+			scope.Wrote(t.ID, form, token, now)
+			continue
+		}
+		if known {
+			scope.Forget(t.ID, form)
+		}
+		unsaid = append(unsaid, row.Key)
+	}
+	if len(unsaid) == 0 || len(unsaid) > maxInserted {
+		return nil
+	}
+	look, can := in.plan.LookRows(unsaid)
+	if !can {
+		return nil
+	}
+	if err := s.diagnose(ok); err != nil {
+		return err
+	}
+	found, failed, err := s.ask(look)
+	if err != nil || failed != nil {
+		return err
+	}
+	for _, row := range found {
+		if key, token, ok := t.RowForms(row, s.row.form[:0], s.token[:0]); ok {
+			s.row.form, s.token = key, token
+			scope.Wrote(t.ID, key, token, now)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,440 @@
+package proxy
+
+import (
+	"sync/atomic"
+	"time"
+
+	"ifmatch/policy"
+	"ifmatch/rewrite"
+	"ifmatch/sqltext"
+	"ifmatch/wire"
+)
+
+// This file is about statements on tables in mode: observe. They go to the server
+// as they came. What would have become of them is found by reading tokens beside
+// them, and is counted and logged.
+
+// observedCounters are what SHOW IFMATCH STATUS shows of observed tables.
+type observedCounters struct {
+	conflicts, unread, refused, dropped atomic.Int64
+}
+
+// observation is an observed write on its way.
+type observation struct {
+	plan   *rewrite.Plan // as if it were enforced
+	text   *sqltext.Text
+	params []rewrite.Value
+	b      rewrite.Binding
+	after  bool // its row is looked at once the write has its lock
+	looked bool
+	sight  rewrite.Sight
+}
+
+// enforces reports whether anything is enforced in this session.
+func (s *session) enforces() bool { return s.rules.Enforces(s.env("")) }
+
+// observeQuery carries out an observed statement of the text protocol.
+func (s *session) observeQuery(plan *rewrite.Plan, kind control, name string, stmt sqltext.Span) error {
+	o := s.beginObserved(plan.Observed(), &s.text, nil)
+	if o == nil {
+		return s.passQueryOf(kind, name, stmt, plan)
+	}
+	s.diag = nil
+	if err := s.sendAsIs(); err != nil {
+		return err
+	}
+	return s.relayObserved(o)
+}
+
+// executeObserved carries out the execution of an observed statement. p is what
+// is sent; typed is whether the parameters are known.
+func (s *session) executeObserved(st *statement, p []byte, typed bool) (done bool, err error) {
+	if typed {
+		s.bindValues(st)
+	}
+	o := s.beginObserved(st.watched, st.text, s.values[:boundParams(st, typed)])
+	if o == nil {
+		return false, nil
+	}
+	if err := s.send(p); err != nil {
+		return true, err
+	}
+	return true, s.relayObserved(o)
+}
+
+// beginObserved judges a statement before it is sent. It is nil where there is
+// nothing to be seen in its answer.
+func (s *session) beginObserved(plan *rewrite.Plan, t *sqltext.Text, params []rewrite.Value) *observation {
+	s.reads.watch.left = besideWait
+	o := &observation{plan: plan, text: t, params: params}
+	switch plan.Verdict {
+	case rewrite.Refuse:
+		s.hint = nil
+		s.observeRefused(plan.Table, "statement")
+		return nil
+	case rewrite.Pass:
+		return o // an INSERT
+	}
+	hint, refused := s.expectation()
+	if refused != "" {
+		s.observeRefused(plan.Table, "hint")
+		return nil
+	}
+	if err := plan.Bind(t, params, hint, &o.b); err != nil {
+		s.observeRefused(plan.Table, "binding")
+		return nil
+	}
+	// In a transaction the row is looked at behind the write, whose lock then keeps
+	// others from it: what is committed is what the write has met.
+	if o.after = s.inTransaction() || !s.status.Has(wire.StatusAutocommit); !o.after {
+		s.look1(o)
+	}
+	return o
+}
+
+// look1 looks at the row of a write, where it matters.
+func (s *session) look1(o *observation) {
+	twin := o.plan.Table.Twin()
+	if twin == nil || !o.plan.NeedsSight(&o.b) && !s.mayKnow(twin) {
+		return
+	}
+	sql, ok := o.plan.Beside(&o.b, s.utf8())
+	if !ok {
+		s.observeDropped()
+		return
+	}
+	rows, ok := s.besideRead(sql)
+	if ok {
+		o.sight, o.looked = o.plan.Sight(&o.b, rows)
+	}
+}
+
+// relayObserved relays the answer to an observed write and takes over what it
+// tells, before the client hears of it.
+func (s *session) relayObserved(o *observation) error {
+	first, _, err := s.next()
+	if err != nil {
+		return err
+	}
+	if first == wire.ERRHeader {
+		return s.failWrite()
+	}
+	if first != wire.OKHeader {
+		return &backendError{&wire.MalformedError{What: "a write was answered by a result set"}}
+	}
+	p, err := s.payload()
+	if err != nil {
+		return err
+	}
+	ok, err := wire.ParseOK(p, s.caps)
+	if err != nil {
+		return &backendError{err}
+	}
+	s.note(&ok)
+	if o.plan.Inserts() {
+		s.observeInserted(o, &ok)
+	} else {
+		s.observeWritten(o, &ok)
+	}
+	s.renewObserved()
+	return s.finish(&ok, p)
+}
+
+// observeInserted notes the rows that an INSERT has made.
+func (s *session) observeInserted(o *observation, ok *wire.OK) {
+	twin := o.plan.Table.Twin()
+	rows, told := o.plan.NewRows(o.text, o.params, ok.AffectedRows, ok.LastInsertID, s.inserted[:0])
+	s.inserted = rows
+	if !told || twin == nil {
+		return
+	}
+	for _, row := range rows {
+		if form, known, _ := o.plan.KeyForm(nil, row.Key, s.utf8()); known {
+			s.reads.watch.write(twin, form, true, s.inTransaction())
+		}
+	}
+}
+
+// observeWritten says what would have become of a write, and notes what it has
+// left of its row.
+func (s *session) observeWritten(o *observation, ok *wire.OK) {
+	plan, twin, w := o.plan, o.plan.Table.Twin(), &s.reads.watch
+	met := matched(ok, plan.Verb)
+	if o.after && met {
+		if form, known, final := s.guessRow(o); known && final && twin != nil && w.has(twin, form) {
+			s.leaveWritten(o, form, true)
+			return
+		}
+	}
+	if o.after {
+		s.look1(o)
+	}
+	form, known, _ := s.guessRow(o)
+	if o.sight.Found {
+		form, known = o.sight.Key, true
+	}
+	if known && twin != nil && w.has(twin, form) {
+		if met {
+			s.leaveWritten(o, form, true)
+		}
+		return
+	}
+	renews := s.judgeWritten(o, form, known, met)
+	switch {
+	case !met || twin == nil:
+	case !known:
+		w.lose(twin, s.inTransaction())
+	default:
+		s.leaveWritten(o, form, renews)
+	}
+}
+
+// guessRow gives the form of the key that a write names, as far as its constants
+// tell it.
+func (s *session) guessRow(o *observation) (form []byte, known, final bool) {
+	return o.plan.KeyForm(nil, o.b.Key, s.utf8())
+}
+
+// judgeWritten counts what would have become of a write. renews is whether the
+// scope knows the row as the write has left it.
+func (s *session) judgeWritten(o *observation, form []byte, known, met bool) (renews bool) {
+	plan, b, twin := o.plan, &o.b, o.plan.Table.Twin()
+	if plan.NeedsSight(b) && !o.looked {
+		return b.Source != rewrite.NoExpectation
+	}
+	var read []byte
+	if known && twin != nil && plan.WantsRead(b) {
+		if scope := s.scope(twin, false); scope != nil {
+			token, at, ok := scope.Expect(twin.ID, form)
+			if ok && (!o.looked || !s.reads.watch.counts(twin, at)) {
+				if o.looked { // else it was counted where it failed
+					s.observeDropped()
+				}
+				return true
+			}
+			if age := time.Since(at); ok && age > plan.Table.Settings.ReadTTL && !b.Soft {
+				s.foresee(s.unreadConflict(o))
+				return false
+			}
+			if ok {
+				read = append([]byte{}, token...)
+			}
+		}
+	}
+	if c := plan.Foresee(b, o.sight, read, met); c != nil && o.looked {
+		s.foresee(c)
+		return true
+	}
+	if read != nil {
+		return !b.Soft || string(read) == string(o.sight.Token)
+	}
+	if refused := plan.BindUnread(b); refused != nil {
+		s.foresee(s.unreadConflict(o))
+	} else if b.Unread {
+		s.observeUnread(plan.Table)
+	}
+	return b.Source != rewrite.NoExpectation
+}
+
+// unreadConflict is what a write to a row that was not read would have been.
+func (s *session) unreadConflict(o *observation) *rewrite.Conflict {
+	return &rewrite.Conflict{Kind: rewrite.UnreadConflict, Table: o.plan.Table, Key: o.plan.KeyText(&o.b), Reason: "observed"}
+}
+
+// leaveWritten notes what a write has left of its row.
+func (s *session) leaveWritten(o *observation, form []byte, renews bool) {
+	w, open, twin := &s.reads.watch, s.inTransaction(), o.plan.Table.Twin()
+	w.write(twin, form, renews, open)
+	moves, to := o.plan.Moves(o.text, o.params, &o.b)
+	if !moves {
+		return
+	}
+	if moved, known, _ := o.plan.KeyForm(nil, to, s.utf8()); to != nil && known {
+		w.write(twin, moved, renews, open)
+	}
+}
+
+// foresee counts, logs and keeps what would have been a conflict.
+func (s *session) foresee(c *rewrite.Conflict) {
+	if c.Kind == rewrite.UnreadConflict {
+		s.observeUnread(c.Table)
+	} else {
+		s.srv.counters.observed.conflicts.Add(1)
+	}
+	s.srv.cfg.Meter.ObservedConflict(c.Table.Label, c.Kind)
+	shape := s.shape()
+	s.last = &lastConflict{c, shape}
+	args := []any{"kind", c.Kind.String(), "table", c.Table.Label, "shape", shape, "user", s.user, "mode", policy.ModeObserve.String()}
+	if c.Table.Settings.Disclose {
+		args = append(args, "key", c.Key, "expected", c.Expected, "found", c.Found)
+	}
+	s.log.Info("would have been a conflict", args...)
+}
+
+// observeUnread counts a write to a row with no expectation.
+func (s *session) observeUnread(t *rewrite.Table) {
+	s.srv.counters.observed.unread.Add(1)
+	s.srv.cfg.Meter.ObservedUnread(t.Label)
+}
+
+// observeRefused counts and logs a statement that would have been refused. What
+// it writes is not known.
+func (s *session) observeRefused(t *rewrite.Table, reason string) {
+	label := ""
+	if t != nil {
+		label = t.Label
+		if twin := t.Twin(); twin != nil {
+			s.reads.watch.lose(twin, s.inTransaction() || !s.status.Has(wire.StatusAutocommit))
+		}
+	}
+	s.srv.counters.observed.refused.Add(1)
+	s.srv.cfg.Meter.ObservedRefused(reason)
+	s.log.Info("would have been a conflict", "kind", rewrite.Refused.String(), "table", label, "reason", reason,
+		"shape", s.shape(), "user", s.user, "mode", policy.ModeObserve.String())
+}
+
+// observeDropped counts what could not be observed.
+func (s *session) observeDropped() {
+	s.srv.counters.observed.dropped.Add(1)
+	s.srv.cfg.Meter.ObserveDropped()
+}
+
+// dirty reports whether the rows of an answer may be uncommitted ones, of which
+// nothing is remembered. Where all of them are observed the server is not asked.
+func (s *session) dirty(c *rewrite.Capture) (bool, error) {
+	if c.Observes() {
+		return s.isolation.once || s.isolation.known && s.isolation.dirty, nil
+	}
+	return s.readsUncommitted()
+}
+
+// seen is what an answer shows of the rows of an observed table.
+type seen struct {
+	keys  map[string]bool // at most besideRows
+	named []rewrite.Value // the key in WHERE, where the answer does not show it
+	rows  int             // of the answer
+}
+
+// nameSeen finds the keys that WHERE names of the observed tables of a SELECT
+// whose answer does not show them.
+func (s *session) nameSeen(sh *shown, plan *rewrite.Plan, t *sqltext.Text, params []rewrite.Value) {
+	sh.named = nil
+	for k := range plan.Capture().Origins {
+		o := &plan.Capture().Origins[k]
+		if !o.Named() {
+			continue
+		}
+		key, ok := plan.NamedKey(k, t, params, s.utf8())
+		if !ok {
+			s.observeDropped()
+			continue
+		}
+		if sh.named == nil {
+			sh.named = map[*rewrite.Table][]rewrite.Value{}
+		}
+		sh.named[o.Table] = key
+	}
+}
+
+// nameExecuted is nameSeen for the execution of a prepared SELECT.
+func (s *session) nameExecuted(st *statement) {
+	if st.params > 0 {
+		s.bindValues(st)
+	}
+	s.nameSeen(st.shown, st.noted, st.text, s.values[:st.params])
+}
+
+// beginSeen makes ready for the observed rows of an answer.
+func (sh *shown) beginSeen() {
+	clear(sh.seen)
+	for i := range sh.capture.Origins {
+		t := sh.capture.Origins[i].Table
+		if sh.blind || !t.Observed() || sh.seen[t] != nil {
+			continue
+		}
+		if sh.seen == nil {
+			sh.seen = map[*rewrite.Table]*seen{}
+		}
+		sh.seen[t] = &seen{keys: map[string]bool{}, named: sh.named[t]}
+	}
+	sh.named = nil
+}
+
+// see notes that the row at hand shows an observed row. Where there are too many,
+// what was known of the row is forgotten.
+func (sh *shown) see(s *session, o *shownOrigin) {
+	one := sh.seen[o.table]
+	if one == nil {
+		return
+	}
+	if one.rows++; len(o.at) == 0 {
+		return
+	}
+	sh.key = sh.key[:0]
+	for _, column := range o.at {
+		v, ok := sh.values[column], false
+		if v.Null {
+			return
+		}
+		if sh.key, ok = sh.form(sh.key, v, sh.infos[column], column); !ok {
+			return
+		}
+	}
+	switch {
+	case one.keys[string(sh.key)], s.reads.watch.sees(o.table, sh.key):
+	case len(one.keys) < besideRows:
+		one.keys[string(sh.key)] = true
+	default:
+		s.observeDropped()
+		o.scope.Forget(o.table.ID, sh.key)
+	}
+}
+
+// noteSeen reads the tokens of the observed rows that an answer has shown.
+func (s *session) noteSeen(sh *shown) {
+	s.reads.watch.left = besideWait
+	for twin, one := range sh.seen {
+		keys := make([][]byte, 0, len(one.keys)+1)
+		for key := range one.keys {
+			keys = append(keys, []byte(key))
+		}
+		if one.named != nil && one.rows > 0 {
+			s.noteNamed(twin, one.named, sh.at)
+		}
+		if len(keys) > 0 {
+			found, _ := s.tokensBeside(twin, keys)
+			scope := s.scope(twin, true)
+			for _, key := range keys {
+				if token, ok := found[string(key)]; ok {
+					scope.Read(twin.ID, key, token, sh.at)
+				} else {
+					scope.Forget(twin.ID, key)
+				}
+			}
+		}
+		clear(one.keys)
+		one.rows = 0
+	}
+}
+
+// noteNamed is noteSeen for the row that WHERE names.
+func (s *session) noteNamed(twin *rewrite.Table, key []rewrite.Value, at time.Time) {
+	sql, ok := twin.SelectRows([][]rewrite.Value{key})
+	if !ok {
+		s.observeDropped()
+		return
+	}
+	rows, ok := s.besideRead(sql)
+	scope := s.scope(twin, true)
+	if !ok {
+		if form, known, _ := (&rewrite.Plan{Table: twin}).KeyForm(nil, key, true); known {
+			scope.Forget(twin.ID, form)
+		}
+		return
+	}
+	for _, row := range rows {
+		if form, token, ok := twin.RowForms(row, nil, nil); ok && !s.reads.watch.sees(twin, form) {
+			scope.Read(twin.ID, form, token, at)
+		}
+	}
+}

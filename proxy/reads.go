@@ -1,0 +1,223 @@
+package proxy
+
+import (
+	"time"
+
+	"ifmatch/policy"
+	"ifmatch/readset"
+	"ifmatch/rewrite"
+)
+
+// Bounds of what all named contexts together keep. A context that has not been
+// used for contextAge is forgotten: its rows are then unread, as any row is that
+// was read longer ago than read_ttl allows.
+const (
+	maxContexts  = 100_000
+	contextBytes = 1 << 30
+	contextAge   = 24 * time.Hour
+)
+
+// ending is what the end of a transaction means for what it wrote.
+type ending uint8
+
+const (
+	committed ending = iota
+	rolledBack
+	uncertain // it cannot be proved which of the two
+)
+
+// reads is what the scopes of a session have read. Scopes are made when they are
+// first needed.
+type reads struct {
+	session     *readset.Set
+	transaction *readset.Set
+	request     *readset.Request // of the context that the client has named; nil without one
+	context     string           // its name
+
+	open    bool            // a transaction is open
+	doubt   bool            // what the open transaction wrote may not be what the server has of it
+	tables  map[uint32]bool // of which something was read, request aside
+	evicted uint64          // as far as it was counted, request aside
+	watch   watch           // of observed rows
+}
+
+// scopes gives those that there are.
+func (r *reads) scopes() (all [3]readset.Scope, n int) {
+	if r.session != nil {
+		all[n] = r.session
+		n++
+	}
+	if r.transaction != nil {
+		all[n] = r.transaction
+		n++
+	}
+	if r.request != nil {
+		all[n] = r.request
+		n++
+	}
+	return all, n
+}
+
+// begin opens the transaction in every scope. Without autocommit there may be
+// savepoints that are older than its first statement.
+func (r *reads) begin(savepoints []string) {
+	r.open, r.doubt = true, false
+	all, n := r.scopes()
+	for _, scope := range all[:n] {
+		scope.Begin()
+		for _, name := range savepoints {
+			scope.Savepoint(name)
+		}
+	}
+}
+
+// end ends the transaction in every scope.
+func (r *reads) end(how ending) {
+	if r.doubt {
+		how = uncertain
+	}
+	r.open, r.doubt = false, false
+	r.watch.end(how)
+	all, n := r.scopes()
+	for _, scope := range all[:n] {
+		switch how {
+		case committed:
+			scope.Commit()
+		case rolledBack:
+			scope.Rollback()
+		default:
+			scope.Uncertain()
+		}
+	}
+	r.forgetTransaction()
+}
+
+// forgetTransaction empties what was read in the scope of a transaction.
+func (r *reads) forgetTransaction() {
+	if r.transaction != nil && r.transaction.Len() > 0 {
+		r.transaction.Clear()
+	}
+}
+
+// scope gives the scope of a table's reads. With make it is made where it is not
+// there yet.
+func (s *session) scope(t *rewrite.Table, make bool) readset.Scope {
+	r := &s.reads
+	switch t.Settings.Scope {
+	case policy.ScopeTransaction:
+		if r.transaction == nil {
+			if !make {
+				return nil
+			}
+			r.transaction = s.newSet(policy.ScopeTransaction)
+		}
+		return r.transaction
+	case policy.ScopeContext:
+		if r.request != nil {
+			return r.request
+		}
+	}
+	if r.session == nil {
+		if !make {
+			return nil
+		}
+		r.session = s.newSet(policy.ScopeSession)
+	}
+	return r.session
+}
+
+// newSet makes a scope that is in the session's transaction.
+func (s *session) newSet(kind policy.Scope) *readset.Set {
+	set := readset.New(s.rules.MaxReads(kind))
+	s.joinTransaction(set)
+	return set
+}
+
+// joinTransaction puts a new scope into the transaction that is open.
+func (s *session) joinTransaction(scope readset.Scope) {
+	if !s.reads.open {
+		return
+	}
+	scope.Begin()
+	for _, name := range s.tx.savepoints {
+		scope.Savepoint(name)
+	}
+}
+
+// keeps reports whether what is noted of a table now outlives the statement.
+func (s *session) keeps(t *rewrite.Table) bool {
+	return t.Captured() && (t.Settings.Scope != policy.ScopeTransaction || s.transactional())
+}
+
+// noteTable remembers that something of a table was read.
+func (r *reads) noteTable(id uint32) {
+	if !r.tables[id] {
+		if r.tables == nil {
+			r.tables = map[uint32]bool{}
+		}
+		r.tables[id] = true
+	}
+}
+
+// mayKnow reports whether the scope may hold a row of the table.
+func (s *session) mayKnow(t *rewrite.Table) bool {
+	if t.Settings.Scope == policy.ScopeContext && s.reads.request != nil {
+		return true
+	}
+	return s.reads.tables[t.ID]
+}
+
+// setContext begins a request of a context; "" leaves the one there is.
+func (s *session) setContext(name string) {
+	r := &s.reads
+	if r.request != nil {
+		r.request.End()
+		r.request = nil
+	}
+	r.context = name
+	if name == "" {
+		return
+	}
+	r.request = s.srv.contexts.Request(s.user, name)
+	s.joinTransaction(r.request)
+}
+
+// forgetReads empties the session's scopes and leaves its context.
+func (s *session) forgetReads() {
+	s.setContext("")
+	s.countEvicted()
+	s.reads = reads{}
+}
+
+// countEvicted counts expectations that had to give way to others.
+func (s *session) countEvicted() {
+	r, n := &s.reads, uint64(0)
+	if r.session != nil {
+		n += r.session.Evicted()
+	}
+	if r.transaction != nil {
+		n += r.transaction.Evicted()
+	}
+	fresh := n - r.evicted
+	r.evicted = n
+	if r.request != nil {
+		fresh += s.srv.evictedInContexts()
+	}
+	if fresh > 0 {
+		s.srv.counters.evicted.Add(int64(fresh))
+		s.srv.cfg.Meter.Evicted(fresh)
+	}
+}
+
+// evictedInContexts gives how many rows contexts have lost since it was asked last.
+func (s *Server) evictedInContexts() uint64 {
+	for {
+		was, now := s.contextsEvicted.Load(), s.contexts.Evicted()
+		if now <= was {
+			return 0
+		}
+		if s.contextsEvicted.CompareAndSwap(was, now) {
+			return now - was
+		}
+	}
+}

@@ -1,0 +1,152 @@
+package proxy
+
+import (
+	"bytes"
+	"time"
+
+	"ifmatch/readset"
+	"ifmatch/rewrite"
+	"ifmatch/wire"
+)
+
+// This file is about what the scope knows after a write of its own.
+
+// renew takes over what a write that met its row has left. Tokens that cannot be
+// foretold are read in the write's own transaction.
+func (s *session) renew(g *guarded, changed bool) error {
+	t := g.plan.Table
+	if !s.keeps(t) {
+		return nil
+	}
+	text, params := s.cur, []rewrite.Value(nil)
+	if g.st != nil {
+		params = s.values
+	}
+	r := g.plan.Renewal(text, params, &s.binding, changed)
+	// In a transaction every write is told, so that what is read of it goes with it.
+	scope := s.scope(t, s.reads.open || r.Fate == rewrite.Renewed || r.Fate == rewrite.Unsaid)
+	if scope == nil || !s.row.known {
+		return nil
+	}
+	if r.Fate == rewrite.Lost && g.opened {
+		r.Fate = rewrite.Stands
+	}
+	from, to := s.row.form, s.row.form
+	if r.Moved {
+		known, final := false, false
+		if r.Key != nil {
+			s.moved, known, final = g.plan.KeyForm(s.moved[:0], r.Key, s.utf8())
+		}
+		switch {
+		case known && final:
+			to = s.moved
+		case known && bytes.Equal(s.moved, from):
+		default:
+			r.Fate = rewrite.Lost
+		}
+	}
+	switch r.Fate {
+	case rewrite.Lost:
+		forgetRow(scope, t, from, to)
+		return nil
+	case rewrite.Stands:
+		scope.Touched(t.ID, from)
+		return nil
+	case rewrite.Deleted:
+		scope.Gone(t.ID, from)
+		return nil
+	}
+	var token []byte
+	ok := false
+	if r.Fate == rewrite.Renewed {
+		token, ok = t.AppendToken(s.token[:0], r.Token)
+	}
+	if !ok {
+		var err error
+		if token, ok, err = s.readToken(g, r); err != nil {
+			return err
+		}
+	}
+	if !ok {
+		forgetRow(scope, t, from, to)
+		return nil
+	}
+	s.token = token
+	s.reads.noteTable(t.ID)
+	if bytes.Equal(from, to) {
+		scope.Wrote(t.ID, from, token, time.Now())
+	} else {
+		scope.Move(t.ID, from, to, token, time.Now())
+	}
+	return nil
+}
+
+// forgetRow makes a row unread under the key that it had and the one that it has.
+func forgetRow(scope readset.Scope, t *rewrite.Table, from, to []byte) {
+	scope.Forget(t.ID, from)
+	if !bytes.Equal(from, to) {
+		scope.Forget(t.ID, to)
+	}
+}
+
+// readToken reads the token of the row that was just written, which is locked by
+// the transaction.
+func (s *session) readToken(g *guarded, r rewrite.Renewal) (token []byte, ok bool, err error) {
+	var rows []rewrite.Row
+	var failed *wire.ERR
+	if r.Moved {
+		sql, can := g.plan.LookRows([][]rewrite.Value{r.Key})
+		if !can {
+			return nil, false, nil
+		}
+		rows, failed, err = s.ask(sql)
+	} else {
+		rows, failed, err = s.look(g)
+	}
+	if err != nil || failed != nil || len(rows) != 1 {
+		return nil, false, err
+	}
+	_, token, ok = g.plan.Table.RowForms(rows[0], nil, s.token[:0])
+	return token, ok, nil
+}
+
+// needsOwn reports whether a write needs a transaction of the proxy's own, for its
+// token to be read in.
+func (s *session) needsOwn(g *guarded) bool {
+	t := g.plan.Table
+	if s.transactional() || s.tableLocks || !s.row.known || !s.keeps(t) {
+		return false
+	}
+	params := []rewrite.Value(nil)
+	if g.st != nil {
+		params = s.values
+	}
+	return !g.plan.Foretells(s.cur, params, &s.binding)
+}
+
+// enterOwn begins a transaction of the proxy's own.
+func (s *session) enterOwn() (*wire.ERR, error) {
+	_, failed, err := s.ask([]byte("BEGIN"))
+	s.own = err == nil && failed == nil
+	return failed, err
+}
+
+// leaveOwn ends the transaction of the proxy's own, if there is one.
+func (s *session) leaveOwn(commit bool) (*wire.ERR, error) {
+	if !s.own {
+		return nil, nil
+	}
+	end := "ROLLBACK"
+	s.ends = rolledBack
+	if commit {
+		end, s.ends = "COMMIT", committed
+	}
+	_, failed, err := s.ask([]byte(end))
+	s.own = false
+	if failed != nil && commit {
+		s.reads.doubt = s.reads.open
+		s.ends = rolledBack
+		_, _, err = s.ask([]byte("ROLLBACK"))
+	}
+	return failed, err
+}

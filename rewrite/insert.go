@@ -1,0 +1,354 @@
+package rewrite
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/pingcap/tidb/pkg/parser"
+	"github.com/pingcap/tidb/pkg/parser/ast"
+	"github.com/pingcap/tidb/pkg/parser/mysql"
+
+	"ifmatch/policy"
+	"ifmatch/schema"
+	"ifmatch/sqltext"
+)
+
+// maxNewRows bounds the rows of one INSERT that count as read. What loads more
+// at once does not go on to edit them one by one, and a plan keeps their places.
+const maxNewRows = 1000
+
+// planInsert passes a plain INSERT and says which rows it makes, where it can be
+// told. What replaces rows that are there is refused.
+func (p *planner) planInsert(i int) *Plan {
+	verb, delayed := i, false
+	for i++; p.oneOf(i, "LOW_PRIORITY", "DELAYED", "HIGH_PRIORITY", "IGNORE", "INTO"); {
+		delayed = delayed || p.word(i, "DELAYED")
+		i++
+	}
+	t, view, next, ok := p.tableName(i)
+	switch {
+	case !ok:
+		return p.unreadable("INSERT or REPLACE")
+	case t == nil:
+		return pass("it writes no guarded table")
+	case p.word(verb, "REPLACE"):
+		return refuse(t, "REPLACE on %s cannot be guarded yet; write UPDATE or INSERT", t.Name)
+	case p.duplicateKey():
+		return refuse(t, "INSERT … ON DUPLICATE KEY UPDATE on %s cannot be guarded yet; write UPDATE or INSERT", t.Name)
+	}
+	plan := pass("an INSERT takes nobody's update away")
+	plan.Table, plan.params = t, p.parameters()
+	if !t.Captured() {
+		return plan
+	}
+	why := "which rows it makes is not known"
+	if verb == p.stmt.from && !view && !delayed && p.insertion(plan, part{i, next}) {
+		switch why = "its rows count as read"; {
+		case plan.capture != nil:
+			why += fmt.Sprintf(", as they are returned; hidden columns: %d", plan.capture.Hidden)
+		case plan.insert.read:
+			why += ", their tokens are read after it"
+		}
+	}
+	plan.Why += "; " + why
+	return plan
+}
+
+// duplicateKey reports whether ON DUPLICATE KEY UPDATE stands in the statement.
+func (p *planner) duplicateKey() bool {
+	for i := p.stmt.from; i < p.stmt.to; i++ {
+		if p.word(i, "DUPLICATE") && p.word(i-1, "ON") && p.word(i+1, "KEY") {
+			return true
+		}
+	}
+	return false
+}
+
+// insertion finds the rows of the INSERT into the table of that name.
+func (p *planner) insertion(plan *Plan, name part) bool {
+	t, v := plan.Table, plan.Table.Version
+	w, ok := p.tuples(name.to)
+	if !ok || len(w.rows) > maxNewRows || !p.sameInsert(plan, w) || !w.complete(t.columns) {
+		return false
+	}
+	if w.returns {
+		plan.capture = p.returned(t, name, w.end+1)
+		return plan.capture != nil
+	}
+	n := &insertion{rows: len(w.rows), first: len(w.rows) == 1 && !p.tellsAnother()}
+	n.read = v.Column.digest != nil || v.Bump != policy.BumpIncrement
+	if t.columns != nil {
+		n.read = n.read || t.columns.BeforeInsert() || !p.rules.Catalog.SeesTriggers()
+	}
+	columns := make([]*Column, 0, len(t.Key)+2)
+	for k := range t.Key {
+		columns = append(columns, &t.Key[k])
+	}
+	if !n.read {
+		if columns = append(columns, &v.Column); v.Term != nil {
+			columns = append(columns, v.Term)
+		}
+		n.read = !p.cells(plan, n, w, columns)
+	}
+	if n.read {
+		if columns = columns[:len(t.Key)]; !p.cells(plan, n, w, columns) {
+			return false
+		}
+	}
+	plan.insert = n
+	return true
+}
+
+// cells finds the values of the columns in every row. The first of them are
+// those of the key.
+func (p *planner) cells(plan *Plan, n *insertion, w tuples, columns []*Column) bool {
+	t := plan.Table
+	n.given, n.cells = make([]Value, len(columns)), make([]cell, 0, len(columns)*n.rows)
+	at := make([]int, len(columns))
+	for i, c := range columns {
+		var ok bool
+		if at[i], ok = w.place(c.Name); !ok {
+			return false
+		}
+		if i < len(t.Key) && t.columns != nil && t.columns.BeforeInsertNames(c.Name) {
+			return false // a trigger may give another key
+		}
+	}
+	for _, row := range w.rows {
+		for i, c := range columns {
+			if at[i] >= 0 && len(row) > 0 && !p.isDefault(row[at[i]]) {
+				o, ok := p.operand(p.unwrap(row[at[i]]), plan.params)
+				if !ok || p.Tokens[o.from].Kind == sqltext.Introducer {
+					return false
+				}
+				n.cells = append(n.cells, cell{tok: int32(o.tok), param: int32(o.param), neg: o.neg})
+				continue
+			}
+			var ok bool
+			if n.given[i], ok = c.given(i >= len(t.Key)); !ok && (i >= len(t.Key) || !n.first || !c.numbered()) {
+				return false
+			}
+			n.cells = append(n.cells, cell{tok: -1})
+		}
+	}
+	return true
+}
+
+func (p *planner) isDefault(value part) bool {
+	return value.to == value.from+1 && p.word(value.from, "DEFAULT")
+}
+
+// tellsAnother reports whether LAST_INSERT_ID has an argument in the statement,
+// which then may be what the OK packet tells.
+func (p *planner) tellsAnother() bool {
+	for i := p.stmt.from; i < p.stmt.to; i++ {
+		if name, ok := p.Name(i); ok && sameName(name, "LAST_INSERT_ID") && p.op(i+1, "(") && !p.op(i+2, ")") {
+			return true
+		}
+	}
+	return false
+}
+
+// given gives the value that the server gives a column that a statement leaves
+// out. NULL is the value of a version, but of no key.
+func (c *Column) given(version bool) (Value, bool) {
+	if c.def == nil || c.def.Generated || c.def.AutoIncrement || c.def.DefaultIsExpression {
+		return Value{}, false
+	}
+	var v Value
+	switch {
+	case c.def.Default == nil:
+		v = Value{Kind: Null}
+	case c.Class == schema.Integer, c.Class == schema.String:
+		v = TextValue(*c.def.Default)
+	case c.Class == schema.Decimal:
+		v = DecimalValue(*c.def.Default)
+	default:
+		return v, false // how the catalog shows it depends on the service account's session
+	}
+	if version {
+		return c.version(v)
+	}
+	return c.stored(v, true)
+}
+
+// tuples is what an INSERT has in it.
+type tuples struct {
+	columns []string // nil where the statement names none
+	rows    [][]part // the values; a row of none is one of defaults
+	end     int      // the token behind the rows
+	returns bool     // that token is RETURNING
+}
+
+// tuples reads what stands behind the table's name: VALUES or SET. Anything
+// else, and anything behind them but MySQL's AS alias and MariaDB's RETURNING,
+// makes it false.
+func (p *planner) tuples(i int) (w tuples, ok bool) {
+	if p.word(i, "PARTITION") && p.op(i+1, "(") {
+		i = p.closing(i+1, p.stmt.to) + 1
+	}
+	if p.op(i, "(") {
+		end := p.closing(i, p.stmt.to)
+		for _, c := range p.items(part{i + 1, end}) {
+			ref, next, ok := p.column(c.from)
+			if !ok || next != c.to {
+				return w, false
+			}
+			w.columns = append(w.columns, ref.column)
+		}
+		i = end + 1
+	}
+	switch {
+	case p.oneOf(i, "VALUES", "VALUE"):
+		w.end = i
+		for w.end == i || p.op(w.end, ",") {
+			end := p.closing(w.end+1, p.stmt.to)
+			if !p.op(w.end+1, "(") || end >= p.stmt.to {
+				return w, false
+			}
+			w.rows = append(w.rows, p.items(part{w.end + 2, end}))
+			w.end = end + 1
+		}
+	case p.word(i, "SET") && w.columns == nil:
+		w.end = p.find(part{i, p.stmt.to}, "AS", "RETURNING")
+		var row []part
+		for _, a := range p.items(part{i + 1, w.end}) {
+			ref, next, ok := p.column(a.from)
+			if !ok || !p.op(next, "=") && !p.op(next, ":=") {
+				return w, false
+			}
+			w.columns, row = append(w.columns, ref.column), append(row, part{next + 1, a.to})
+		}
+		if w.columns == nil {
+			return w, false
+		}
+		w.rows = [][]part{row}
+	default:
+		return w, false
+	}
+	i = w.end
+	if w.returns = p.word(i, "RETURNING"); w.returns {
+		return w, true
+	}
+	if p.word(i, "AS") && p.isName(i+1) {
+		if i += 2; p.op(i, "(") {
+			i = p.closing(i, p.stmt.to) + 1
+		}
+	}
+	return w, i == p.stmt.to
+}
+
+// items splits a list that may be empty.
+func (p *planner) items(in part) []part {
+	if in.empty() {
+		return nil
+	}
+	return p.list(in)
+}
+
+// complete gives the columns their names where the statement has none. It
+// reports whether every row has as many values, and whether all names are known:
+// the server takes ö and o for the same letter in them, so that an unknown one
+// may be that of a column which seems to be left out.
+func (w *tuples) complete(t *schema.Table) bool {
+	unnamed := w.columns == nil
+	if unnamed {
+		if t == nil {
+			return false
+		}
+		for _, c := range t.Columns {
+			if !c.Invisible {
+				w.columns = append(w.columns, c.Name)
+			}
+		}
+	}
+	for _, c := range w.columns {
+		if t != nil && !slices.ContainsFunc(t.Columns, func(known *schema.Column) bool { return sameName(known.Name, c) }) {
+			return false
+		}
+	}
+	for _, row := range w.rows {
+		if len(row) != len(w.columns) && (!unnamed || len(row) > 0) {
+			return false
+		}
+	}
+	return true
+}
+
+// place gives the position of a column's values in a row, -1 where the statement
+// leaves it out. ok is false where it cannot be told.
+func (w *tuples) place(column string) (at int, ok bool) {
+	at = -1
+	for i, c := range w.columns {
+		if !sameName(c, column) {
+			continue
+		}
+		if at >= 0 {
+			return -1, false
+		}
+		at = i
+	}
+	return at, true
+}
+
+// sameInsert reads the statement a second time, with a parser of the whole
+// grammar, and reports whether it finds the same table, columns and values.
+func (p *planner) sameInsert(plan *Plan, w tuples) bool {
+	one := *p.reader
+	one.stmt.to = w.end // the parser does not know AS alias
+	for i := one.stmt.from; i < one.stmt.to; i++ {
+		if one.op(i, "?") {
+			return false // no parameter: a name stands directly behind it
+		}
+	}
+	ps := parsers.Get().(*parser.Parser)
+	defer parsers.Put(ps)
+	var mode mysql.SQLMode
+	if p.env.PipesAsConcat {
+		mode = mysql.ModePipesAsConcat
+	}
+	ps.SetSQLMode(mode)
+	node, err := ps.ParseOneStmt((&planner{reader: &one}).canonical(), "", "")
+	if err != nil {
+		return false
+	}
+	s, ok := node.(*ast.InsertStmt)
+	if !ok || s.IsReplace || s.Select != nil || len(s.OnDuplicate) > 0 || !p.sameSource(plan, s.Table) ||
+		len(s.Columns) != len(w.columns) || len(s.Lists) != len(w.rows) {
+		return false
+	}
+	for i, c := range w.columns {
+		if !sameName(readable(c), s.Columns[i].Name.O) {
+			return false
+		}
+	}
+	for i, row := range w.rows {
+		if len(row) != len(s.Lists[i]) {
+			return false
+		}
+		for j, value := range row {
+			if !p.sameValue(plan, value, s.Lists[i][j]) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// sameValue reports whether a value that is a constant or DEFAULT to us is one
+// to the parser.
+func (p *planner) sameValue(plan *Plan, value part, e ast.ExprNode) bool {
+	for {
+		inner, ok := e.(*ast.ParenthesesExpr)
+		if !ok {
+			break
+		}
+		e = inner.Expr
+	}
+	if p.isDefault(value) {
+		d, ok := e.(*ast.DefaultExpr)
+		return ok && d.Name == nil
+	}
+	_, ours := p.operand(p.unwrap(value), plan.params)
+	return !ours || isConstant(e)
+}
