@@ -37,6 +37,7 @@ type Config struct {
 
 	Drain         time.Duration // how long open transactions may go on after SIGTERM
 	SchemaRefresh time.Duration // how often the schema is read again
+	ObserveWait   time.Duration // how long reading beside a statement in mode observe may keep its client waiting
 }
 
 // Default is the configuration where nothing is said.
@@ -53,6 +54,7 @@ func Default() Config {
 		LogLevel:      "info",
 		Drain:         30 * time.Second,
 		SchemaRefresh: 10 * time.Second,
+		ObserveWait:   50 * time.Millisecond,
 	}
 }
 

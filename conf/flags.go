@@ -44,4 +44,5 @@ func (c *Config) settings(fs *pflag.FlagSet) {
 	fs.StringVar(&c.LogLevel, "log-level", c.LogLevel, "`level` of the log: debug, info, warn or error")
 	fs.DurationVar(&c.Drain, "drain", c.Drain, "`time` that open transactions have after SIGTERM")
 	fs.DurationVar(&c.SchemaRefresh, "schema-refresh", c.SchemaRefresh, "`time` after which the schema is read again")
+	fs.DurationVar(&c.ObserveWait, "observe-wait", c.ObserveWait, "`time` for which reading rows beside a statement, in mode observe, may keep its client waiting")
 }

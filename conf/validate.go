@@ -46,6 +46,9 @@ func (c Config) faults() fault.List {
 	if c.Drain < 0 {
 		v.add("drain", "wants a duration of at least 0, has %s", c.Drain)
 	}
+	if c.ObserveWait <= 0 {
+		v.add("observe-wait", "wants a duration greater than 0, has %s", c.ObserveWait)
+	}
 	if c.SchemaRefresh <= 0 {
 		v.add("schema-refresh", "wants a duration greater than 0, has %s", c.SchemaRefresh)
 	}

@@ -75,7 +75,7 @@ func rehearse(ctx context.Context, shop *sql.DB, proxy string) error {
 	if err := refused(err, againTold); err != nil {
 		return err
 	}
-	if _, err := shop.ExecContext(ctx, pen.update()); err != nil {
+	if _, err := shop.ExecContext(ctx, pen.restore()); err != nil {
 		return fmt.Errorf("put the pen back: %w", err)
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/go-sql-driver/mysql"
 )
@@ -24,15 +25,16 @@ func play(ctx context.Context, p *page, engine, proxy string) error {
 	sale := pen
 	sale.inStock--
 
-	p.remark("Ann and Bob edit the same product. Their program reads the whole row into a form")
-	p.remark("and saves the whole row back, as many programs do:")
-	p.remark("\n  %s", sale.update())
+	p.remark("Ann and Bob edit the same product. Their program reads the row into a form and")
+	p.remark("saves the form back, as many programs do. It has never heard of versions:")
+	p.remark("\n  %s", strings.Replace(openForm, "?", "100", 1))
+	p.remark("  %s", sale.update())
 
 	p.title("WITHOUT ifmatch: the program is connected to the database, %s", engine)
 	if err := at(ctx, engine, p, shop, lostUpdate); err != nil {
 		return fmt.Errorf("without ifmatch: %w", err)
 	}
-	if _, err := shop.ExecContext(ctx, pen.update()); err != nil {
+	if _, err := shop.ExecContext(ctx, pen.restore()); err != nil {
 		return fmt.Errorf("put the pen back: %w", err)
 	}
 	p.title("WITH ifmatch: the same program and the same statements, connected to %s", proxy)
@@ -113,7 +115,7 @@ func refusedUpdate(ctx context.Context, s *stage) error {
 	if err := s.look(ctx, product{100, "pen", "1.50", 5, 3}); err != nil {
 		return err
 	}
-	s.moral(green, "Bob's program was told that the row had changed since he opened it at version 1.")
+	s.moral(green, "Bob's program was told that the row had changed since it read it at version 1.")
 	s.moral(green, "Nothing is lost: Ann's sale and Bob's price are both there.")
 	return nil
 }

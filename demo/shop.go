@@ -37,10 +37,15 @@ func (p product) String() string {
 	return fmt.Sprintf("price %s  in_stock %d  version %d", p.price, p.inStock, p.version)
 }
 
-// update is the statement by which the shop's program saves a form: the whole
-// row, as it stands in the form. The text is what is sent and what is shown;
-// every value in it comes from the demo itself.
+// update is the statement by which the shop's program saves a form: all that
+// stands in the form. The text is what is sent and what is shown; every value in
+// it comes from the demo itself.
 func (p product) update() string {
+	return fmt.Sprintf("UPDATE products SET name='%s', price=%s, in_stock=%d WHERE id=%d", p.name, p.price, p.inStock, p.id)
+}
+
+// restore is the statement that makes the row what it was, version included.
+func (p product) restore() string {
 	return fmt.Sprintf("UPDATE products SET name='%s', price=%s, in_stock=%d, version=%d WHERE id=%d",
 		p.name, p.price, p.inStock, p.version, p.id)
 }
@@ -73,11 +78,13 @@ func furnish(ctx context.Context, db *sql.DB) error {
 	return nil
 }
 
+// openForm is the statement by which the shop's program fills a form.
+const openForm = "SELECT * FROM products WHERE id = ?"
+
 // row reads a product as it is.
 func row(ctx context.Context, db *sql.DB, id int) (product, error) {
 	p := product{id: id}
-	err := db.QueryRowContext(ctx, "SELECT name, price, in_stock, version FROM products WHERE id = ?", id).
-		Scan(&p.name, &p.price, &p.inStock, &p.version)
+	err := db.QueryRowContext(ctx, openForm, id).Scan(&p.id, &p.name, &p.price, &p.inStock, &p.version)
 	if err != nil {
 		return p, fmt.Errorf("read product %d: %w", id, err)
 	}

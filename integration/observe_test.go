@@ -37,7 +37,7 @@ func TestObserve(t *testing.T) {
 	const select100 = "SELECT id, name, price FROM products WHERE id=100"
 	const write100 = "UPDATE products SET price=1 WHERE id=100"
 	const steal100 = "UPDATE products SET price=77 WHERE id=100"
-	play(t, []scenario{
+	scenarios := []scenario{
 		{name: "a stale write passes and is counted", setup: products, policy: observed, steps: []step{
 			do(A, select100, matches("100|pen")),
 			do(B, select100, matches("100|pen")),
@@ -201,7 +201,7 @@ func TestObserve(t *testing.T) {
 		{name: "hint, own WHERE and version in SET", setup: products, policy: observed, steps: []step{
 			do(A, "UPDATE /* ifmatch: version=1 */ products SET price=1 WHERE id=100", affects(1)),
 			status(0, 0, 0, 0),
-			do(A, "UPDATE /* ifmatch: version=9 */ products SET price=1 WHERE id=100", affects(1)),
+			do(A, "UPDATE /* ifmatch: version=9 */ products SET price=2 WHERE id=100", affects(1)),
 			status(1, 0, 0, 0),
 			do(A, "SHOW IFMATCH CONFLICT", matches("version|shop.products|id=100|version=9|version=1|observed")),
 			do(A, "UPDATE products SET price=1 WHERE id=100 AND version=9", affects(0)),
@@ -232,11 +232,11 @@ func TestObserve(t *testing.T) {
 			do(A, "SELECT FOUND_ROWS()", gives("3")),
 			do(A, write100, affects(1)),
 			do(A, "SELECT ROW_COUNT()", gives("1")),
-			do(A, "INSERT INTO products (name, price, in_stock) VALUES ('cap', 1, 1)", fine),
-			do(A, "SHOW WARNINGS", func(o outcome) string { return fine(o) }),
-			do(A, "PREPARE q FROM 'UPDATE products SET price=5 WHERE id=101'", fine),
+			do(A, "UPDATE IGNORE products SET price='7x' WHERE id=100", affects(1)),
+			do(A, "SHOW WARNINGS", matches("Warning|1265|")),
+			do(A, "PREPARE q FROM 'UPDATE products SET price=6 WHERE id=101'", fine),
 			do(A, "EXECUTE q", affects(1)),
-			do(direct, "SELECT price, version FROM products WHERE id=101", gives("5|1")),
+			do(direct, "SELECT price, version FROM products WHERE id=101", gives("6|1")),
 		}},
 		{name: "an account that observes", setup: products, policy: "accounts: {root: observe}\ntables: {shop.products: {version: version}}", steps: []step{
 			do(A, select100, fine),
@@ -257,6 +257,26 @@ func TestObserve(t *testing.T) {
 				do(A, "UPDATE orders SET n=3 WHERE id=1", conflict("expected version=1, found version=2")),
 				status(1, 0, 0, 0),
 			}},
+		{name: "prepared at SQL level", setup: products, policy: observed, steps: []step{
+			do(A, "SET @s = 'UPDATE products SET price=8 WHERE id=101'", fine),
+			do(A, "PREPARE q FROM @s", fine),
+			do(A, "EXECUTE q", affects(1)),
+			do(A, "PREPARE r FROM 'UPDATE products SET price=9 WHERE id=101'", fine),
+			do(A, "EXECUTE r", affects(1)),
+			status(0, 0, 2, 0),
+		}},
+		{name: "what cannot be read", setup: products, policy: observed, steps: []step{
+			do(A, "UPDATE products SET name='x WHERE id=100", fails(1064, "42000")),
+			do(A, "SET @ifmatch = CONCAT('version=', 1)", fine),
+			do(A, "BEGIN NOT ATOMIC UPDATE products SET price=4; END", func(outcome) string { return "" }),
+			do(A, "SELECT 1", gives("1")),
+		}},
+		{name: "READ UNCOMMITTED is not remembered, and not asked for", setup: products, policy: observed, steps: []step{
+			do(A, "SET SESSION TRANSACTION ISOLATION LEVEL READ UNCOMMITTED", fine),
+			do(A, select100, fine),
+			do(A, write100, affects(1)),
+			status(0, 0, 0, 0),
+		}},
 		{name: "a table with a digest", setup: products, policy: "tables: {shop.products: {version: {digest: [price]}, mode: observe}}", steps: []step{
 			do(A, select100, fine),
 			do(direct, "UPDATE products SET name='quill' WHERE id=100", affects(1)),
@@ -266,8 +286,16 @@ func TestObserve(t *testing.T) {
 			do(A, write100, affects(1)),
 			status(1, 0, 0, 0),
 		}},
-	})
+	}
+	for i := range scenarios {
+		scenarios[i].flags = patient
+	}
+	play(t, scenarios)
 }
+
+// patient is a proxy that waits for what it reads beside a statement: these tests
+// are not to fail where the machine is slow.
+var patient = []string{"--observe-wait", "30s"}
 
 // TestObserveReports holds metrics and log against what was observed.
 func TestObserveReports(t *testing.T) {
@@ -279,7 +307,7 @@ func TestObserveReports(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		p := start(t, s, strings.ReplaceAll(observed, "shop", shop))
+		p := start(t, s, strings.ReplaceAll(observed, "shop", shop), patient...)
 		a := session(t, p.server(s), "root", shop, "")
 		for _, q := range []string{"SELECT id, price FROM products", "UPDATE products SET price=1 WHERE id=100", "UPDATE products SET price=424242 WHERE id=100"} {
 			if o := run(a, q, shop); o.err != nil {
@@ -321,4 +349,126 @@ func TestObserveReports(t *testing.T) {
 			t.Errorf("logged conflicts: %t; constants: %d\n%s", found, p.Log.Count("424242"), p.Log)
 		}
 	})
+}
+
+// TestObserveSendsWhatCame holds what the server has seen of a session against
+// what its client has sent.
+func TestObserveSendsWhatCame(t *testing.T) {
+	sent := []string{
+		"SELECT CONNECTION_ID()",
+		"SELECT name FROM products WHERE id=100",
+		"UPDATE products SET price = 1 /* a comment */ WHERE id=100",
+		"SELECT p.*, 'x' FROM `products` AS p ORDER BY price LIMIT 2",
+		"SELECT DISTINCT name FROM products",
+		`UPDATE products SET name = "double" WHERE id=101 AND version=1`,
+		"UPDATE /* ifmatch: version=9 */ products SET price=3 WHERE id=101",
+		"UPDATE products SET price=price+1 WHERE price>2",
+		"INSERT INTO products (id, name, price, in_stock) VALUES (200, 'cap', 1, 1)",
+		"BEGIN",
+		"UPDATE products SET price=4 WHERE id=200",
+		"DELETE FROM products WHERE id=102",
+		"SAVEPOINT s",
+		"ROLLBACK TO s",
+		"COMMIT",
+		"SET @s = 'UPDATE products SET price=8 WHERE id=101'",
+		"REPLACE INTO products (id, name) VALUES (100, 'pen')",
+		"SHOW WARNINGS",
+	}
+	server.Each(t, func(t *testing.T, s *server.Server) {
+		shop := s.Database(t)
+		db := s.Open(t, shop)
+		for _, q := range statements(products) {
+			if _, err := db.Exec(q); err != nil {
+				t.Fatal(err)
+			}
+		}
+		p := start(t, s, strings.ReplaceAll(observed, "shop", shop), patient...)
+		a := session(t, p.server(s), "root", shop, "")
+		admin := session(t, s, "root", shop, "")
+		set := func(q string) {
+			if o := run(admin, q, shop); o.err != nil {
+				t.Fatal(o.err)
+			}
+		}
+		set("SET GLOBAL log_output = 'TABLE'")
+		set("SET GLOBAL general_log = 1")
+		t.Cleanup(func() {
+			db.Exec("SET GLOBAL general_log = 0")
+			db.Exec("SET GLOBAL log_output = 'FILE'")
+			db.Exec("TRUNCATE mysql.general_log")
+		})
+		id := ""
+		for _, q := range sent {
+			o := run(a, q, shop)
+			if o.err != nil {
+				t.Fatalf("%s: %v", q, o.err)
+			}
+			if id == "" {
+				id = o.rows[0]
+			}
+		}
+		if o := run(a, "UPDATE products SET price=? WHERE id=?", shop, 5, 200); o.err != nil {
+			t.Fatal(o.err)
+		}
+		want := strings.Join(append(sent, "UPDATE products SET price=? WHERE id=?"), "\n")
+		got := ""
+		if !await(func() bool {
+			o := run(admin, "SELECT CONVERT(argument USING utf8mb4) FROM mysql.general_log WHERE command_type IN ('Query', 'Prepare') AND thread_id="+id+" ORDER BY event_time", shop)
+			got = strings.Join(o.rows, "\n")
+			return got == want
+		}) {
+			t.Errorf("the server has seen\n%s\nwant\n%s", got, want)
+		}
+		if o := run(admin, "SELECT COUNT(*) FROM products WHERE version <> 1", shop); gives("0")(o) != "" {
+			t.Errorf("versions have changed: %q %v", o.rows, o.err)
+		}
+		if o := run(admin, "SHOW IFMATCH STATUS", shop); o.err == nil {
+			t.Error("the session that goes around the proxy does not")
+		}
+		if o := run(a, "SHOW IFMATCH STATUS", shop); observes(1, 4, 2, 0)(o) != "" {
+			t.Error(observes(1, 4, 2, 0)(o))
+		}
+	})
+}
+
+// TestObserveWithoutSight has a service account that may not read rows: what cannot
+// be seen is counted, and no client is the worse for it.
+func TestObserveWithoutSight(t *testing.T) {
+	server.Each(t, func(t *testing.T, s *server.Server) {
+		shop := s.Database(t)
+		db := s.Open(t, shop)
+		account := "blind_" + shop
+		for _, q := range append(statements(products), "CREATE USER "+account, "GRANT INSERT, TRIGGER, EVENT, SHOW VIEW ON "+shop+".* TO "+account) {
+			if _, err := db.Exec(q); err != nil {
+				t.Fatal(err)
+			}
+		}
+		t.Cleanup(func() { db.Exec("DROP USER " + account) })
+		p := start(t, s, strings.ReplaceAll(observed, "shop", shop), "--service-user", account)
+		a := session(t, p.server(s), "root", shop, "")
+		for _, q := range []string{"SELECT id, name FROM products", "UPDATE products SET price=1 WHERE id=100", "UPDATE products SET price=2 WHERE id=100"} {
+			if o := run(a, q, shop); o.err != nil {
+				t.Fatal(o.err)
+			}
+		}
+		metrics := get(t, "http://"+p.Admin+"/metrics")
+		if contains(metrics, "ifmatch_observe_dropped_total 0") || strings.Contains(metrics, `ifmatch_conflicts_total{`) {
+			t.Errorf("metrics after what could not be seen:\n%s", metrics)
+		}
+	})
+}
+
+// TestObserveWantsTheServiceAccount starts proxies that have none.
+func TestObserveWantsTheServiceAccount(t *testing.T) {
+	s := server.MariaDB(t)
+	for policy, at := range map[string]string{
+		"tables: {shop.products: {key: [id], version: version, mode: observe}}":              "policy.yaml:1:59: ",
+		"accounts: {batch: observe}\ntables: {shop.products: {key: [id], version: version}}": "policy.yaml:1:12: ",
+		"defaults: {mode: observe}\ntables: {shop.products: {key: [id], version: version}}":  "policy.yaml:1:12: ",
+	} {
+		p := launch(t, s, policy, "--service-user", "")
+		if code := p.wait(t); code != 2 || !strings.Contains(p.Log.String(), at+"mode: observe needs a service account") {
+			t.Errorf("%s: exit code %d, log %s; want %s", policy, code, p.Log, at)
+		}
+	}
 }

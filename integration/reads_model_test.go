@@ -116,7 +116,6 @@ func done(affected int) verdict   { return verdict{kind: "done", affected: affec
 func failing(code int) verdict    { return verdict{kind: "error", code: code} }
 func conflictOf(id int) verdict   { return verdict{kind: "conflict", id: id} }
 func shows(rows []string) verdict { return verdict{kind: "rows", rows: rows} }
-func (v verdict) succeeded() bool { return v.kind == "done" || v.kind == "rows" }
 func (a act) isSelect() bool      { return a.do <= selectDerived }
 func (a act) isUpdate() bool      { return a.do >= updateValue && a.do <= updateKey }
 func (a act) touchesRows() bool   { return a.do <= insertRow }
@@ -140,6 +139,7 @@ type actor struct {
 	direct     bool
 	autocommit bool
 	open       bool         // a transaction is open
+	silent     bool         // no statement in it has succeeded: an error does not tell that it is open
 	changed    map[int]*row // what it wrote; nil is a row that it deleted
 	locked     map[int]bool
 	savepoints []mark
@@ -208,23 +208,35 @@ func (w *world) memory(x *actor) *memory {
 }
 
 func (w *world) memories(x *actor) []*memory {
-	if x.context != "" {
+	if w.holds(x) {
 		return []*memory{x.alone, w.contexts[x.context]}
 	}
 	return []*memory{x.alone}
+}
+
+// holds says whether the session has the latest request of its context.
+func (w *world) holds(x *actor) bool {
+	return x.context != "" && w.actors[w.holder[x.context]] == x
 }
 
 // keeps says whether what is read now counts for a later statement.
 func (w *world) keeps(x *actor) bool { return !x.direct && (x.open || w.as.scope != "transaction") }
 
 func (w *world) begin(x *actor) {
-	x.open, x.changed, x.locked = true, map[int]*row{}, map[int]bool{}
+	x.open, x.silent, x.changed, x.locked = true, !x.autocommit, map[int]*row{}, map[int]bool{}
+	for i := range x.savepoints {
+		x.savepoints[i].changed = map[int]*row{}
+	}
 	for _, m := range w.memories(x) {
 		m.begin("")
+		for _, p := range x.savepoints {
+			m.begin(p.name)
+		}
 	}
 }
 
-// enter opens the transaction that the first statement opens without autocommit.
+// enter opens the transaction that the first statement on a table opens without
+// autocommit. Savepoints may be older than that.
 func (w *world) enter(x *actor) {
 	if !x.open && !x.autocommit {
 		w.begin(x)
@@ -233,6 +245,7 @@ func (w *world) enter(x *actor) {
 
 func (w *world) end(x *actor, keep bool) {
 	if !x.open {
+		x.savepoints = nil
 		return
 	}
 	changed := x.changed
@@ -265,7 +278,7 @@ func (w *world) lock(x *actor, ids ...int) {
 // one that the model does not cover.
 func (w *world) blocked(a act) bool {
 	x := w.actors[a.who]
-	if a.touchesRows() && w.as.scope == "context" && x.context != "" && w.holder[x.context] != a.who {
+	if a.touchesRows() && w.as.scope == "context" && x.context != "" && !w.holds(x) {
 		return true // an old request, beside which a newer one has begun
 	}
 	if a.do == setContext {
@@ -290,6 +303,15 @@ func (w *world) step(a act, fresh map[int]row) verdict {
 	if x.doomed {
 		return w.inDoom(x, a)
 	}
+	v := w.sound(x, a, fresh)
+	if v.kind == "done" || v.kind == "rows" {
+		x.silent = false
+	}
+	return v
+}
+
+// sound is a step that no doom forbids.
+func (w *world) sound(x *actor, a act, fresh map[int]row) verdict {
 	switch {
 	case a.isSelect():
 		return w.read(x, a)
@@ -304,6 +326,7 @@ func (w *world) step(a act, fresh map[int]row) verdict {
 	case begin:
 		w.end(x, true)
 		w.begin(x)
+		x.silent = false
 	case commit, commitByDDL:
 		w.end(x, true)
 	case rollback:
@@ -327,16 +350,18 @@ func (w *world) step(a act, fresh map[int]row) verdict {
 
 func (w *world) savepointing(x *actor, a act) verdict {
 	if a.do == setSavepoint {
-		if w.enter(x); !x.open {
+		if !x.open && x.autocommit {
 			return done(0) // it has no effect
 		}
 		if i := x.savepoint(a.name); i >= 0 {
 			x.savepoints = slices.Delete(x.savepoints, i, i+1)
 		}
 		x.savepoints = append(x.savepoints, mark{a.name, maps.Clone(x.changed)})
-		for _, m := range w.memories(x) {
-			m.release(a.name, false)
-			m.begin(a.name)
+		if x.open {
+			for _, m := range w.memories(x) {
+				m.release(a.name, false)
+				m.begin(a.name)
+			}
 		}
 		return done(0)
 	}
@@ -347,14 +372,17 @@ func (w *world) savepointing(x *actor, a act) verdict {
 	if a.do == rollbackTo {
 		x.changed = maps.Clone(x.savepoints[i].changed)
 		x.savepoints = x.savepoints[:i+1]
-		for _, m := range w.memories(x) {
-			m.rollbackTo(a.name)
-		}
-		return done(0)
+	} else {
+		x.savepoints = x.savepoints[:i]
 	}
-	x.savepoints = x.savepoints[:i]
 	for _, m := range w.memories(x) {
-		m.release(a.name, true)
+		switch {
+		case !x.open:
+		case a.do == rollbackTo:
+			m.rollbackTo(a.name)
+		default:
+			m.release(a.name, true)
+		}
 	}
 	return done(0)
 }
@@ -597,6 +625,7 @@ func (w *world) insert(x *actor, a act, fresh map[int]row) verdict {
 }
 
 func (w *world) conflict(x *actor, id int, expected, found string) verdict {
+	x.silent = false // the write met no row, which is no error to the server
 	v := conflictOf(id)
 	v.expected, v.found = expected, found
 	if w.as.scope == "context" && x.context != "" {
@@ -608,7 +637,7 @@ func (w *world) conflict(x *actor, id int, expected, found string) verdict {
 
 // doom is what a conflict does to the transaction.
 func (w *world) doom(x *actor) {
-	if !x.open || w.as.onConflict == "statement" {
+	if !x.open || x.silent || w.as.onConflict == "statement" {
 		return
 	}
 	x.doomed = w.as.onConflict == "doom"

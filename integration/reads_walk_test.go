@@ -109,7 +109,7 @@ func (g guardedAs) walk(r *rand.Rand) []act {
 		switch {
 		case a.who == walkers:
 			a.do = around[r.IntN(len(around))]
-		case r.IntN(100) == 0:
+		case r.IntN(40) == 0:
 			a.do = []deed{reset, commitByDDL}[r.IntN(2)]
 		case g.scope == "context" && r.IntN(8) == 0:
 			a.do = setContext
@@ -188,6 +188,8 @@ func (a act) sql(g guardedAs, direct bool) (text string, params []wire.Param) {
 		return "SET autocommit=0", nil
 	case autocommitOn:
 		return "SET autocommit=1", nil
+	case reset:
+		return "RESET_CONNECTION", nil // a command
 	case commitByDDL:
 		return fmt.Sprintf("ALTER TABLE side COMMENT='%d'", a.a), nil
 	case setContext:
@@ -207,6 +209,9 @@ func (a act) sql(g guardedAs, direct bool) (text string, params []wire.Param) {
 		text = "DELETE " + hint + "FROM " + t
 	} else {
 		text = "UPDATE " + hint + t + " SET "
+		if a.by == bySet { // behind other assignments it would always be a change
+			text += "version=" + token() + ", "
+		}
 		switch a.do {
 		case updateValue:
 			text += "a=" + v(a.a)
@@ -218,9 +223,6 @@ func (a act) sql(g guardedAs, direct bool) (text string, params []wire.Param) {
 			text += "seen=" + v(a.a)
 		case updateKey:
 			text += "id=" + v(a.to)
-		}
-		if a.by == bySet {
-			text += ", version=" + token()
 		}
 		if direct {
 			text += map[tokenKind]string{counted: ", version=version+1", timed: ", version=CURRENT_TIMESTAMP(6)", unique: ", version=UUID()"}[g.token]
@@ -332,9 +334,6 @@ func (l *lab) walk(g guardedAs, acts []act) string {
 				n, _, _ := p.Integer()
 				fmt.Fprintf(&story, " %d", n)
 			}
-		}
-		if a.do == reset {
-			story.WriteString("RESET_CONNECTION")
 		}
 		if a.by == byVariable && !x.doomed {
 			fmt.Fprintf(&story, " (after SET @ifmatch = 'version=%s')", a.given)
@@ -568,13 +567,13 @@ func (w *world) readsDiffer(x *actor, k *walker, digests map[string]string) stri
 	for id, token := range x.alone.all() {
 		want[fmt.Sprintf("%s|id=%d", alone, id)] = token
 	}
-	if w.as.scope == "context" && x.context != "" && w.actors[w.holder[x.context]] == x {
+	if w.as.scope == "context" && w.holds(x) {
 		for id, token := range w.contexts[x.context].all() {
 			want[fmt.Sprintf("context ctx-%s|id=%d", x.context, id)] = token
 		}
 	}
 	is := k.happened(k.query("SHOW IFMATCH READS"), false).rows
-	if x.context != "" && w.actors[w.holder[x.context]] != x {
+	if x.context != "" && !w.holds(x) {
 		// Of an old request beside a newer one the model says nothing.
 		is = slices.DeleteFunc(is, func(r string) bool { return strings.HasPrefix(r, "context ") })
 	}

@@ -70,6 +70,15 @@ func TestReturning(t *testing.T) {
 			do(A, "UPDATE products SET price=2 WHERE id=102", conflict("id=102: expected version=1000, found version=1001")),
 			do(A, "UPDATE products SET price=2 WHERE id=100", affects(1)),
 		}},
+		scenario{name: "prepared by SQL", only: server.FlavorMariaDB, setup: drafts, policy: byVersion, steps: []step{
+			do(A, "PREPARE p FROM 'INSERT INTO products(name) VALUES (?) RETURNING id'", fine),
+			do(A, "SET @name = 'ink'", fine),
+			do(A, "EXECUTE p USING @name /* RETURNING id */", gives("101")),
+			do(A, "EXECUTE IMMEDIATE 'INSERT INTO products(name) VALUES (\"cap\") RETURNING id'", gives("102")),
+			stale,
+			do(A, "UPDATE products SET price=2 WHERE id=101", conflict("id=101: expected version=1000, found version=1001")),
+			do(A, "UPDATE products SET price=2 WHERE id=102", conflict("id=102: expected version=1000, found version=1001")),
+		}},
 		// The server has returned the first row when it finds that the second
 		// cannot be stored.
 		scenario{name: "a row that fails", only: server.FlavorMariaDB, setup: drafts, policy: byVersion, steps: []step{
@@ -93,7 +102,14 @@ func TestReturning(t *testing.T) {
 			}},
 		scenario{name: "a column that does not exist is the server's own error", only: server.FlavorMariaDB, setup: drafts, policy: byVersion, steps: []step{
 			do(A, "INSERT INTO products(name) VALUES ('ink') RETURNING colour", hides(1054, "42S22", "ifmatch", "colour")),
+			do(A, "INSERT INTO products(name) VALUES ('ink') RETURNING id FROM products", hides(1064, "42000", "ifmatch")),
+			do(A, "INSERT INTO products(name) VALUES (?) RETURNING id FROM products", hides(1064, "42000", "ifmatch"), "ink"),
 			do(A, "INSERT INTO products(name) VALUES ('ink') RETURNING id", fine),
+			do(direct, "SELECT COUNT(*) FROM products", gives("2")),
+		}},
+		scenario{name: "a server that has no such thing", only: server.FlavorMySQL, setup: drafts, policy: byVersion, steps: []step{
+			do(A, "INSERT INTO products(name) VALUES ('ink') RETURNING id", hides(1064, "42000", "ifmatch")),
+			do(A, "INSERT INTO products(name) VALUES (?) RETURNING id", hides(1064, "42000", "ifmatch"), "ink"),
 		}},
 	))
 }

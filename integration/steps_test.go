@@ -28,8 +28,9 @@ type scenario struct {
 	name   string
 	setup  string // statements, separated by ';'
 	policy string
-	params string // of the clients' data source name
-	only   string // a flavor, where a case makes sense for one alone
+	params string   // of the clients' data source name
+	only   string   // a flavor, where a case makes sense for one alone
+	flags  []string // of the proxy
 	steps  []step
 }
 
@@ -165,7 +166,7 @@ func (c scenario) play(t *testing.T, s *server.Server) {
 			t.Fatalf("setup: %s: %v", q, err)
 		}
 	}
-	p := start(t, s, name(c.policy))
+	p := start(t, s, name(c.policy), c.flags...)
 	sessions := map[string]*sql.Conn{}
 	for i, st := range c.steps {
 		conn := sessions[st.on]

@@ -11,9 +11,6 @@ import (
 
 // Bounds of what is read beside the clients' sessions.
 const (
-	// besideWait bounds how long all reading beside one statement may keep the
-	// client from its answer.
-	besideWait = 50 * time.Millisecond
 	// besideEnd bounds a reading that nobody waits for any longer.
 	besideEnd = 5 * time.Second
 	// besideSlots bounds how many run at once.
@@ -27,16 +24,17 @@ const (
 // reading is late, others are not begun.
 type beside struct {
 	db    *sql.DB
+	wait  time.Duration // for all reading beside one statement
 	slots chan struct{}
 	late  atomic.Int32 // readings that were given up and have not ended
 }
 
 // newBeside gives nil where there is no service account.
-func newBeside(db *sql.DB) *beside {
+func newBeside(db *sql.DB, wait time.Duration) *beside {
 	if db == nil {
 		return nil
 	}
-	return &beside{db: db, slots: make(chan struct{}, besideSlots)}
+	return &beside{db: db, wait: wait, slots: make(chan struct{}, besideSlots)}
 }
 
 // besideAnswer is what a reading gives.

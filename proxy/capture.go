@@ -111,15 +111,15 @@ func (s *session) sendAsIs() error {
 // to a statement, which then has done nothing: privileges, names, limits.
 func ofAddedColumns(code uint16) bool {
 	switch code {
-	case 1142, 1143, 1054, 1052, 1064, 1117, 1118, 1140, 1055, 1060, 1059, 1356, 1370, 1305, 1267, 1270, 1271, 1300, 1153, 1166, 3065, 3029, 1301, 1436:
+	case 1142, 1143, 1054, 1052, 1064, 1117, 1118, 1140, 1055, 1060, 1059, 1356, 1370, 1305, 1267, 1270, 1271, 1153, 1166, 3065, 3029:
 		return true
 	}
 	return false
 }
 
-// notAllowed reports whether an error is one of privileges, which the server
-// checks before a statement does anything.
-func notAllowed(code uint16) bool { return code == 1142 || code == 1143 }
+// beforeAnything reports whether an error is one of syntax or privileges, of which
+// the server is sure before a statement does anything.
+func beforeAnything(code uint16) bool { return code == 1064 || code == 1142 || code == 1143 }
 
 // relayShown relays an answer and remembers the rows that it shows. again is true
 // where it is an error that the statement would perhaps not have had as it came:
@@ -138,7 +138,7 @@ func (s *session) relayShown(sh *shown, c *rewrite.Capture, binary bool) (again 
 		if err != nil {
 			return false, &backendError{err}
 		}
-		if ofAddedColumns(failed.Code) && (!c.Made || notAllowed(failed.Code)) {
+		if ofAddedColumns(failed.Code) && (!c.Made || beforeAnything(failed.Code)) {
 			return true, nil
 		}
 		s.noteERR(&failed)

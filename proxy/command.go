@@ -173,6 +173,7 @@ func (s *session) setOption() error {
 // reset passes COM_RESET_CONNECTION. The server rolls back and forgets, and so
 // does the proxy.
 func (s *session) reset() error {
+	s.ends = rolledBack
 	ok, err := s.single()
 	if ok {
 		s.forget()
@@ -202,6 +203,7 @@ func (s *session) changeUser() error {
 	if err != nil {
 		return err
 	}
+	s.ends = rolledBack
 	if err := s.send(p); err != nil {
 		return err
 	}

@@ -13,14 +13,16 @@ type dynamic struct {
 	sql        string
 	db         string // database in which it was prepared, which its names belong to
 	generation uint64 // of the rules that judged it
+	unjudged   bool   // it was prepared while nothing was enforced, and its text was not asked for
 	verdict
 }
 
 // verdict is what the rules say of a text that is prepared at SQL level.
 type verdict struct {
-	refused string // why it must not be executed, or ""
-	ddl     bool   // it may change what the rules rest on
-	ends    ending // what it means for an open transaction if it ends that
+	watched *rewrite.Plan // of one that is observed
+	refused string        // why it must not be executed, or ""
+	ddl     bool          // it may change what the rules rest on
+	ends    ending        // what it means for an open transaction if it ends that
 	// noted is the plan of a SELECT whose rows are remembered. Once the server has
 	// prepared it, it has the columns in it that were added.
 	noted *rewrite.Plan
@@ -39,6 +41,15 @@ func (s *session) dynamic(kind control, name string, stmt sqltext.Span) (done bo
 		return false, nil // the server will say that this is no statement
 	}
 	single := at+1 == int(stmt.End) || t.Is(at+1, "USING")
+	if (!single || t.Tokens[at].Kind != sqltext.String) && !s.enforces() {
+		// The server is not asked for a text that would not be refused.
+		s.running = s.notJudged()
+		s.ends = uncertain
+		if kind == immediate {
+			s.observeDynamic()
+		}
+		return false, nil
+	}
 	var sql []byte
 	switch {
 	case single && t.Tokens[at].Kind == sqltext.String:
@@ -57,7 +68,7 @@ func (s *session) dynamic(kind control, name string, stmt sqltext.Span) (done bo
 	if err := s.decide(sql); err != nil {
 		return true, err
 	}
-	d := dynamic{string(sql), s.state.db, s.rules.Generation, s.judge(sql, s.state.db)}
+	d := dynamic{sql: string(sql), db: s.state.db, generation: s.rules.Generation, verdict: s.judge(sql, s.state.db)}
 	if kind == prepareSQL {
 		// Preparing writes nothing: it is EXECUTE that is refused. Until the server
 		// has prepared it the name may stand for what it stood for before.
@@ -68,6 +79,7 @@ func (s *session) dynamic(kind control, name string, stmt sqltext.Span) (done bo
 		return true, s.refuse(nil, "dynamic", d.refused)
 	}
 	s.running, s.ends = d, d.ends
+	s.observeDynamic()
 	return false, nil
 }
 
@@ -243,26 +255,32 @@ func (s *session) judge(sql []byte, db string) verdict {
 	var v verdict
 	var t sqltext.Text
 	if err := t.Lex(sql, &s.state.lex); err != nil {
-		if s.rules.MentionsRaw(sql) {
+		if s.rules.MentionsRaw(sql) && !s.enforces() {
+			v.watched = unjudged
+		} else if s.rules.MentionsRaw(sql) {
 			v.refused = "the prepared text cannot be read, and the name of a guarded table is in it"
 		}
 		return v
 	}
+	enforces := s.enforces()
 	for _, stmt := range t.Statements(nil) {
 		kind, name := classify(&t, stmt)
 		if v.ends = s.endingOf(&t, stmt, kind, name); kind == begin || kind == savepoint || kind == rollbackTo || kind == release {
 			v.ends = uncertain
 		}
-		switch kind {
-		case setOwn:
+		switch {
+		case !enforces:
+		case kind == setOwn:
 			return verdict{refused: "SET @ifmatch cannot be prepared at SQL level"}
-		case prepareSQL, immediate:
+		case kind == prepareSQL, kind == immediate:
 			return verdict{refused: "PREPARE within a prepared text cannot be judged"}
 		}
-		plan := s.rules.Plan(&t, stmt, s.env(db))
+		plan := s.rules.Plan(&t, stmt, s.env(db)).For(&t)
 		switch plan.Verdict {
 		case rewrite.Refuse:
 			return verdict{refused: plan.Reason}
+		case rewrite.Observe:
+			v.watched = plan.Observed()
 		case rewrite.Guard:
 			return verdict{refused: "a write on " + plan.Table.Label + " cannot be guarded yet when it is prepared at SQL level; send it as text or by the binary protocol"}
 		}
@@ -280,10 +298,15 @@ func (s *session) judge(sql []byte, db string) verdict {
 // its answer.
 func (s *session) executeDynamic(name string) (done bool, err error) {
 	d, ok := s.dynamics[strings.ToLower(name)]
-	if !ok {
-		return true, s.answerError(1243, "HY000", "Unknown prepared statement handler ("+name+") given to EXECUTE")
+	if !ok && !s.enforces() {
+		d, ok = s.notJudged(), true
 	}
-	if d.generation != s.rules.Generation {
+	if !ok {
+		text := "Unknown prepared statement handler (" + name + ") given to EXECUTE"
+		s.diag = diagnoseError(1243, text)
+		return true, s.answerError(1243, "HY000", text)
+	}
+	if d.generation != s.rules.Generation && !d.unjudged {
 		prepared := d.noted
 		d.generation, d.verdict = s.rules.Generation, s.judge([]byte(d.sql), d.db)
 		switch {
@@ -294,9 +317,13 @@ func (s *session) executeDynamic(name string) (done bool, err error) {
 		}
 		s.dynamics[strings.ToLower(name)] = d
 	}
+	if d.unjudged && s.enforces() {
+		return true, s.refuse(nil, "dynamic", "it was prepared while nothing was enforced; prepare it again")
+	}
 	if d.refused != "" {
 		return true, s.refuse(nil, "dynamic", d.refused)
 	}
 	s.running = d
+	s.observeDynamic()
 	return false, nil
 }

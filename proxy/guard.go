@@ -164,16 +164,29 @@ func (s *session) try(g *guarded, try int) (done bool, err error) {
 		s.build(g)
 		return false, nil
 	case !g.plan.Needed(&s.binding):
-		if _, err := s.leaveOwn(false); err != nil {
-			return true, err
-		}
-		return true, s.finish(&ok, p)
+		return true, s.unmet(&ok, p)
 	}
 	p = bytes.Clone(p)
 	if ok, err = wire.ParseOK(p, s.caps); err != nil {
 		return true, &backendError{err}
 	}
 	return s.explain(g, &ok, p, try)
+}
+
+// unmet answers with the server's OK to a write that met no row, and should not.
+func (s *session) unmet(ok *wire.OK, p []byte) error {
+	if !s.own {
+		return s.finish(ok, p)
+	}
+	p = bytes.Clone(p)
+	kept, err := wire.ParseOK(p, s.caps)
+	if err != nil {
+		return &backendError{err}
+	}
+	if err := s.diagnose(&kept); err != nil {
+		return err
+	}
+	return s.finishOwn(&kept, p, true)
 }
 
 // failWrite answers with the server's error to a write.
@@ -271,11 +284,11 @@ func (s *session) explain(g *guarded, ok *wire.OK, p []byte, try int) (done bool
 		}
 		return false, nil
 	}
+	if g.once() {
+		return true, s.unmet(ok, p)
+	}
 	if _, err := s.leaveOwn(false); err != nil {
 		return true, err
-	}
-	if g.once() {
-		return true, s.finish(ok, p)
 	}
 	return true, s.again(g)
 }

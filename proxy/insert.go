@@ -64,6 +64,11 @@ func (s *session) insert(in *inserting) error {
 	if ok, err = wire.ParseOK(p, s.caps); err != nil {
 		return &backendError{err}
 	}
+	if own {
+		if err := s.diagnose(&ok); err != nil {
+			return err
+		}
+	}
 	if err := s.noteInserted(in, &ok); err != nil {
 		return err
 	}
@@ -108,8 +113,10 @@ func (s *session) noteInserted(in *inserting, ok *wire.OK) error {
 	if !can {
 		return nil
 	}
-	if err := s.diagnose(ok); err != nil {
-		return err
+	if s.diag == nil {
+		if err := s.diagnose(ok); err != nil {
+			return err
+		}
 	}
 	found, failed, err := s.ask(look)
 	if err != nil || failed != nil {

@@ -33,6 +33,32 @@ type observation struct {
 // enforces reports whether anything is enforced in this session.
 func (s *session) enforces() bool { return s.rules.Enforces(s.env("")) }
 
+// refuses reports whether a statement that cannot be judged is refused in this
+// session. Where nothing is enforced it is counted.
+func (s *session) refuses(reason string) bool {
+	if s.enforces() {
+		return true
+	}
+	s.observeRefused(nil, reason)
+	return false
+}
+
+// unjudged is what would become of a text that is not judged.
+var unjudged = &rewrite.Plan{Verdict: rewrite.Refuse}
+
+// notJudged is a text that was prepared at SQL level while nothing is enforced.
+func (s *session) notJudged() dynamic {
+	return dynamic{generation: s.rules.Generation, unjudged: true, verdict: verdict{ends: uncertain, watched: unjudged}}
+}
+
+// observeDynamic counts a statement that was prepared at SQL level and would not
+// be executed if its table were enforced.
+func (s *session) observeDynamic() {
+	if p := s.running.watched; p != nil && p.Verdict != rewrite.Pass {
+		s.observeRefused(p.Table, "dynamic")
+	}
+}
+
 // observeQuery carries out an observed statement of the text protocol.
 func (s *session) observeQuery(plan *rewrite.Plan, kind control, name string, stmt sqltext.Span) error {
 	o := s.beginObserved(plan.Observed(), &s.text, nil)
@@ -65,11 +91,13 @@ func (s *session) executeObserved(st *statement, p []byte, typed bool) (done boo
 // beginObserved judges a statement before it is sent. It is nil where there is
 // nothing to be seen in its answer.
 func (s *session) beginObserved(plan *rewrite.Plan, t *sqltext.Text, params []rewrite.Value) *observation {
-	s.reads.watch.left = besideWait
+	s.beginReading()
 	o := &observation{plan: plan, text: t, params: params}
 	switch plan.Verdict {
 	case rewrite.Refuse:
-		s.hint = nil
+		if s.hint = nil; plan == unjudged {
+			s.running = s.notJudged()
+		}
 		s.observeRefused(plan.Table, "statement")
 		return nil
 	case rewrite.Pass:
@@ -150,7 +178,7 @@ func (s *session) observeInserted(o *observation, ok *wire.OK) {
 	}
 	for _, row := range rows {
 		if form, known, _ := o.plan.KeyForm(nil, row.Key, s.utf8()); known {
-			s.reads.watch.write(twin, form, true, s.inTransaction())
+			s.reads.watch.write(twin, form, leftRead, s.inTransaction())
 		}
 	}
 }
@@ -162,7 +190,7 @@ func (s *session) observeWritten(o *observation, ok *wire.OK) {
 	met := matched(ok, plan.Verb)
 	if o.after && met {
 		if form, known, final := s.guessRow(o); known && final && twin != nil && w.has(twin, form) {
-			s.leaveWritten(o, form, true)
+			s.leaveWritten(o, form, leftRead)
 			return
 		}
 	}
@@ -175,17 +203,17 @@ func (s *session) observeWritten(o *observation, ok *wire.OK) {
 	}
 	if known && twin != nil && w.has(twin, form) {
 		if met {
-			s.leaveWritten(o, form, true)
+			s.leaveWritten(o, form, leftRead)
 		}
 		return
 	}
-	renews := s.judgeWritten(o, form, known, met)
+	left := s.judgeWritten(o, form, known, met)
 	switch {
 	case !met || twin == nil:
 	case !known:
 		w.lose(twin, s.inTransaction())
 	default:
-		s.leaveWritten(o, form, renews)
+		s.leaveWritten(o, form, left)
 	}
 }
 
@@ -195,45 +223,60 @@ func (s *session) guessRow(o *observation) (form []byte, known, final bool) {
 	return o.plan.KeyForm(nil, o.b.Key, s.utf8())
 }
 
-// judgeWritten counts what would have become of a write. renews is whether the
-// scope knows the row as the write has left it.
-func (s *session) judgeWritten(o *observation, form []byte, known, met bool) (renews bool) {
-	plan, b, twin := o.plan, &o.b, o.plan.Table.Twin()
+// judgeWritten counts what would have become of a write, and says what it leaves
+// of what the scope knows of its row, if it has met that.
+func (s *session) judgeWritten(o *observation, form []byte, known, met bool) left {
+	plan, b := o.plan, &o.b
 	if plan.NeedsSight(b) && !o.looked {
-		return b.Source != rewrite.NoExpectation
+		return leftRead
 	}
 	var read []byte
-	if known && twin != nil && plan.WantsRead(b) {
-		if scope := s.scope(twin, false); scope != nil {
-			token, at, ok := scope.Expect(twin.ID, form)
-			if ok && (!o.looked || !s.reads.watch.counts(twin, at)) {
-				if o.looked { // else it was counted where it failed
-					s.observeDropped()
-				}
-				return true
-			}
-			if age := time.Since(at); ok && age > plan.Table.Settings.ReadTTL && !b.Soft {
-				s.foresee(s.unreadConflict(o))
-				return false
-			}
-			if ok {
-				read = append([]byte{}, token...)
-			}
+	if twin := plan.Table.Twin(); known && twin != nil && plan.WantsRead(b) {
+		token, at, ok := s.expected(twin, form)
+		age := time.Since(at)
+		switch {
+		case !ok:
+		case !o.looked:
+			return leftRead // it was counted where it failed
+		case !s.reads.watch.counts(twin, at):
+			s.observeDropped()
+			return leftRead
+		case age > plan.Table.Settings.ReadTTL && !b.Soft:
+			s.foresee(s.unreadConflict(o))
+			return leftUnread
+		default:
+			read = token
+		}
+	}
+	if read == nil {
+		if refused := plan.BindUnread(b); refused != nil {
+			s.foresee(s.unreadConflict(o))
+			return leftUnread
+		}
+		if b.Unread {
+			s.observeUnread(plan.Table)
 		}
 	}
 	if c := plan.Foresee(b, o.sight, read, met); c != nil && o.looked {
 		s.foresee(c)
-		return true
 	}
-	if read != nil {
-		return !b.Soft || string(read) == string(o.sight.Token)
+	switch {
+	case read == nil && b.Source == rewrite.NoExpectation:
+		return leftUnread
+	case read != nil && b.Soft && string(read) != string(o.sight.Token):
+		return leftStale
 	}
-	if refused := plan.BindUnread(b); refused != nil {
-		s.foresee(s.unreadConflict(o))
-	} else if b.Unread {
-		s.observeUnread(plan.Table)
+	return leftRead
+}
+
+// expected gives what the scope has read of an observed row.
+func (s *session) expected(twin *rewrite.Table, form []byte) (token []byte, at time.Time, ok bool) {
+	scope := s.scope(twin, false)
+	if scope == nil {
+		return nil, at, false
 	}
-	return b.Source != rewrite.NoExpectation
+	token, at, ok = scope.Expect(twin.ID, form)
+	return append([]byte{}, token...), at, ok
 }
 
 // unreadConflict is what a write to a row that was not read would have been.
@@ -242,15 +285,15 @@ func (s *session) unreadConflict(o *observation) *rewrite.Conflict {
 }
 
 // leaveWritten notes what a write has left of its row.
-func (s *session) leaveWritten(o *observation, form []byte, renews bool) {
+func (s *session) leaveWritten(o *observation, form []byte, left left) {
 	w, open, twin := &s.reads.watch, s.inTransaction(), o.plan.Table.Twin()
-	w.write(twin, form, renews, open)
+	w.write(twin, form, left, open)
 	moves, to := o.plan.Moves(o.text, o.params, &o.b)
 	if !moves {
 		return
 	}
 	if moved, known, _ := o.plan.KeyForm(nil, to, s.utf8()); to != nil && known {
-		w.write(twin, moved, renews, open)
+		w.write(twin, moved, left, open)
 	}
 }
 
@@ -392,7 +435,7 @@ func (sh *shown) see(s *session, o *shownOrigin) {
 
 // noteSeen reads the tokens of the observed rows that an answer has shown.
 func (s *session) noteSeen(sh *shown) {
-	s.reads.watch.left = besideWait
+	s.beginReading()
 	for twin, one := range sh.seen {
 		keys := make([][]byte, 0, len(one.keys)+1)
 		for key := range one.keys {

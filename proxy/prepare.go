@@ -20,6 +20,7 @@ type statement struct {
 	name    string // of a savepoint and the like
 	changes changes
 	own     bool // the proxy answers it itself
+	unread  bool // it cannot be read, and names a guarded table: it is executed while nothing is enforced
 	ddl     bool // it may change what the rules rest on
 
 	plan       *rewrite.Plan // of a guarded statement; nil: it passes
@@ -64,7 +65,7 @@ func (s *session) prepare() error {
 	st := &statement{db: s.state.db, generation: s.rules.Generation}
 	s.cur = nil
 	if st.text, err = copyText(sql, &s.state.lex); err != nil {
-		if s.rules.MentionsRaw(sql) {
+		if st.unread = s.rules.MentionsRaw(sql); st.unread && s.refuses("unreadable") {
 			return s.refuse(nil, "unreadable", "the statement cannot be read, and the name of a guarded table is in it")
 		}
 		st.text = nil
@@ -129,12 +130,15 @@ func (s *session) prepareInDoom(sql []byte) (done bool, err error) {
 func (s *session) planStatement(st *statement) (refused *rewrite.Plan) {
 	st.plan, st.noted, st.watched, st.generation = nil, nil, nil, s.rules.Generation
 	if st.text == nil {
+		if st.unread && s.enforces() {
+			return &rewrite.Plan{Verdict: rewrite.Refuse, Reason: "it cannot be read, and names a guarded table"}
+		}
 		return nil
 	}
 	spans := st.text.Statements(nil)
 	if len(spans) != 1 {
 		for _, span := range spans {
-			if s.rules.Mentions(st.text, span) {
+			if s.rules.Mentions(st.text, span) && s.enforces() {
 				return &rewrite.Plan{Verdict: rewrite.Refuse, Reason: "several statements in one prepared text"}
 			}
 		}
@@ -144,6 +148,10 @@ func (s *session) planStatement(st *statement) (refused *rewrite.Plan) {
 	st.kind, st.name = classify(st.text, st.stmt)
 	switch st.kind {
 	case prepareSQL, immediate:
+		if !s.enforces() {
+			st.watched = unjudged
+			return nil
+		}
 		return &rewrite.Plan{Verdict: rewrite.Refuse, Reason: "PREPARE within a prepared statement cannot be judged"}
 	}
 	st.changes = changesOf(st.kind, st.text, st.stmt)

@@ -55,7 +55,7 @@ func (s *session) unlexed(sql []byte) error {
 	if s.tx.doomed != nil {
 		return s.answerConflict(s.doomedError())
 	}
-	if s.rules.MentionsRaw(sql) {
+	if s.rules.MentionsRaw(sql) && s.refuses("unreadable") {
 		return s.refuse(nil, "unreadable", "the statement cannot be read (unclosed string or comment, or a byte that its character set does not have), and the name of a guarded table is in it")
 	}
 	s.state.stale = true
@@ -126,7 +126,7 @@ func (s *session) several(attrs, sql []byte) error {
 
 // unlexedRest is unlexed for what is left of a text of several statements.
 func (s *session) unlexedRest(attrs, sql []byte) error {
-	if s.rules.MentionsRaw(sql) {
+	if s.rules.MentionsRaw(sql) && s.refuses("unreadable") {
 		return s.refuse(nil, "unreadable", "the rest of the statements cannot be read, and the name of a guarded table is in it")
 	}
 	if err := s.send(comQuery, attrs, sql); err != nil {
@@ -241,6 +241,7 @@ func (s *session) plan(t *sqltext.Text, stmt sqltext.Span, db string) *rewrite.P
 		plan = s.rules.Plan(t, stmt, key.env)
 		s.srv.plans.plans.Add(key, plan)
 	}
+	plan = plan.For(t)
 	if plan.Table != nil {
 		s.srv.cfg.Meter.Statement(plan.Table.Label, plan.Label())
 	}

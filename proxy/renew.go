@@ -124,29 +124,31 @@ func (s *session) needsOwn(g *guarded) bool {
 	return !g.plan.Foretells(s.cur, params, &s.binding)
 }
 
-// enterOwn begins a transaction of the proxy's own.
+// enterOwn begins a transaction of the proxy's own. BEGIN is another thing in
+// sql_mode ORACLE.
 func (s *session) enterOwn() (*wire.ERR, error) {
-	_, failed, err := s.ask([]byte("BEGIN"))
+	_, failed, err := s.ask([]byte("START TRANSACTION"))
 	s.own = err == nil && failed == nil
 	return failed, err
 }
 
-// leaveOwn ends the transaction of the proxy's own, if there is one.
+// leaveOwn ends the transaction of the proxy's own, if there is one, whatever the
+// session's completion_type.
 func (s *session) leaveOwn(commit bool) (*wire.ERR, error) {
 	if !s.own {
 		return nil, nil
 	}
-	end := "ROLLBACK"
+	end := "ROLLBACK AND NO CHAIN NO RELEASE"
 	s.ends = rolledBack
 	if commit {
-		end, s.ends = "COMMIT", committed
+		end, s.ends = "COMMIT AND NO CHAIN NO RELEASE", committed
 	}
 	_, failed, err := s.ask([]byte(end))
 	s.own = false
 	if failed != nil && commit {
 		s.reads.doubt = s.reads.open
 		s.ends = rolledBack
-		_, _, err = s.ask([]byte("ROLLBACK"))
+		_, _, err = s.ask([]byte("ROLLBACK AND NO CHAIN NO RELEASE"))
 	}
 	return failed, err
 }

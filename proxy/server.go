@@ -61,8 +61,11 @@ type Config struct {
 	// where there is no service account. Its connections should be of isolation
 	// level READ COMMITTED, and wait for no lock for long.
 	Service *sql.DB
-	Meter   Meter
-	Log     *slog.Logger
+	// ObserveWait bounds how long reading beside one statement may keep its client
+	// from the answer.
+	ObserveWait time.Duration
+	Meter       Meter
+	Log         *slog.Logger
 }
 
 // Meter counts what happens. Its methods are called from many sessions at once.
@@ -131,7 +134,7 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{cfg: cfg, log: cfg.Log, plans: newPlanCache(cfg.PlanCache), watch: watch, started: time.Now(), sessions: map[*session]struct{}{},
 		handshake: handshakeTimeout, farewell: farewellTimeout, stall: clientStall}
 	s.rules.Store(cfg.Rules)
-	s.beside = newBeside(cfg.Service)
+	s.beside = newBeside(cfg.Service, cfg.ObserveWait)
 	s.contexts = readset.NewContexts(readset.Limits{
 		Contexts: maxContexts, Rows: cfg.Rules.MaxReads(policy.ScopeContext), Bytes: contextBytes, Age: contextAge,
 	}, time.Now)

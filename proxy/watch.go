@@ -21,7 +21,7 @@ type watch struct {
 	// written rows of it that are not known. It is zero while such a write is in
 	// the open transaction.
 	blind map[uint32]time.Time
-	left  time.Duration // of besideWait, for the statement at hand
+	left  time.Duration // for reading beside the statement at hand
 }
 
 // rowID names an observed row by the ID of its table's twin and its key in the
@@ -34,9 +34,18 @@ type rowID struct {
 // watched is an observed row that the session has written.
 type watched struct {
 	rowID
-	twin   *rewrite.Table
-	renews bool // the scope knew the row, or has read it since
+	twin *rewrite.Table
+	left left
 }
+
+// left is what a write has left of what the scope knows of its row.
+type left uint8
+
+const (
+	leftUnread left = iota
+	leftStale       // the row is not as the scope believes, and that stands
+	leftRead        // the scope knows the row as the write has left it
+)
 
 // watchMark is a savepoint.
 type watchMark struct {
@@ -59,20 +68,20 @@ func (w *watch) has(twin *rewrite.Table, key []byte) bool {
 func (w *watch) sees(twin *rewrite.Table, key []byte) bool {
 	i, found := w.index[rowID{twin.ID, string(key)}]
 	if found {
-		w.wrote[i].renews = true
+		w.wrote[i].left = leftRead
 	}
 	return found
 }
 
 // write notes a row that the session has written.
-func (w *watch) write(twin *rewrite.Table, key []byte, renews, open bool) {
-	row := watched{rowID{twin.ID, string(key)}, twin, renews}
+func (w *watch) write(twin *rewrite.Table, key []byte, left left, open bool) {
+	row := watched{rowID{twin.ID, string(key)}, twin, left}
 	if !open {
 		w.due = append(w.due, row)
 		return
 	}
 	if i, found := w.index[row.rowID]; found {
-		w.wrote[i].renews = w.wrote[i].renews || renews
+		w.wrote[i].left = max(w.wrote[i].left, left)
 		return
 	}
 	if len(w.wrote) == maxWatched {
@@ -130,7 +139,7 @@ func (w *watch) end(how ending) {
 		w.due = append(w.due, w.wrote...)
 	case uncertain:
 		for _, row := range w.wrote {
-			row.renews = false
+			row.left = leftUnread
 			w.due = append(w.due, row)
 		}
 	}
@@ -140,6 +149,13 @@ func (w *watch) end(how ending) {
 		if since.IsZero() {
 			w.blind[id] = time.Now()
 		}
+	}
+}
+
+// beginReading begins the time that a statement has for reading beside it.
+func (s *session) beginReading() {
+	if s.srv.beside != nil {
+		s.reads.watch.left = s.srv.beside.wait
 	}
 }
 
@@ -163,14 +179,15 @@ func (s *session) renewObserved() {
 	if len(w.due) == 0 {
 		return
 	}
-	w.left = besideWait
+	s.beginReading()
 	for len(w.due) > 0 {
 		twin, keys, rest := w.due[0].twin, [][]byte(nil), w.due[:0]
 		for _, row := range w.due {
 			switch {
 			case row.table != twin.ID, len(keys) == besideRows:
 				rest = append(rest, row)
-			case !row.renews || twin.Settings.Scope == policy.ScopeTransaction:
+			case row.left == leftStale:
+			case row.left == leftUnread || twin.Settings.Scope == policy.ScopeTransaction:
 				if scope := s.scope(twin, false); scope != nil {
 					scope.Forget(twin.ID, []byte(row.key))
 				}

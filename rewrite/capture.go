@@ -25,6 +25,10 @@ type Capture struct {
 	aliases [][]byte // their names
 	fields  int      // of all origins
 	fold    bool     // names of tables have no case
+	// ordinals are the tokens of ORDER BY that may be numbers of columns, and width
+	// is the least number of columns that the client's select list can have.
+	ordinals []int32
+	width    int
 }
 
 // Origin is a guarded table in FROM, whose rows the answer shows.
@@ -87,7 +91,7 @@ func (p *Plan) AppendSelect(dst []byte, t *sqltext.Text) []byte {
 
 // hide adds a column to the select list, and gives its index among those added.
 func (c *Capture) hide(qualifier string, column *Column) int {
-	alias := strconv.AppendInt([]byte("ifmatch "), int64(c.Hidden+1), 10)
+	alias := strconv.AppendInt([]byte(hiddenName), int64(c.Hidden+1), 10)
 	c.aliases = append(c.aliases, alias)
 	c.added = append(c.added, ", "...)
 	c.added = column.appendForm(c.added, qualifier)

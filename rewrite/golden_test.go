@@ -149,7 +149,7 @@ func (c *goldenCase) run(t *testing.T, sql string) string {
 	if len(stmts) != 1 {
 		t.Fatalf("%d statements", len(stmts))
 	}
-	plan := c.rules.Plan(&text, stmts[0], c.env)
+	plan := c.rules.Plan(&text, stmts[0], c.env).For(&text)
 	mentions := c.rules.Mentions(&text, stmts[0])
 	if plan.Verdict != Pass && !mentions && !text.Is(int(stmts[0].Start), "DROP") {
 		t.Errorf("%s is a verdict on what Mentions does not see", plan.Verdict)

@@ -112,14 +112,14 @@ func (t *Table) Observed() bool { return t.watched != nil }
 // remembered of the table if it were enforced is not.
 func (s *selection) observedOrigin(c *Capture, r *tableRef) (o Origin, ok bool) {
 	t := r.table
-	as := *r
-	as.table = t.watched
-	if _, ok := s.origin(&Capture{list: c.list}, &as); !ok {
+	r.table = t.watched
+	_, ok = s.origin(&Capture{list: c.list}, r)
+	if r.table = t; !ok {
 		return o, false
 	}
 	o = Origin{Table: t, Alias: r.source.name, alias: []byte(r.source.name), schema: []byte(t.Name.Schema), table: []byte(t.Name.Name)}
 	other, _ := s.shares(r)
-	visible := *t
+	as, visible := *r, *t
 	visible.Settings.Capture = policy.CaptureVisible
 	as.table = &visible
 	for i := range t.Key {

@@ -97,6 +97,7 @@ type Plan struct {
 	termSet   bool       // the statement itself sets the term
 	limit     *Operand   // LIMIT
 	capture   *Capture   // of a SELECT that shows guarded rows
+	bare      *Plan      // in its place, see For
 	insert    *insertion // of an INSERT whose rows are known
 	observed  *Plan      // what would become of the statement if its tables were enforced
 }

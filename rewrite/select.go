@@ -19,6 +19,9 @@ func (p *planner) planSelect(i int) *Plan {
 	if c == nil {
 		return plan
 	}
+	if len(c.ordinals) > 0 {
+		plan.bare = pass(plan.Why)
+	}
 	plan.Table, plan.capture = c.Origins[0].Table, c
 	plan.Why = fmt.Sprintf("its rows are remembered; hidden columns: %d", c.Hidden)
 	return plan
@@ -33,6 +36,7 @@ type selection struct {
 	refs     []tableRef // in the order of FROM
 	merged   bool       // NATURAL or USING makes one column of two
 	distinct bool
+	closed   bool // nothing can be added to what is selected
 	order    part // ORDER BY, empty without one
 	end      int  // of what the second reading is given
 }

@@ -6,6 +6,9 @@ import "ifmatch/policy"
 // and adds what is not to the select list. It is nil where of no table all is.
 func (s *selection) capture() *Capture {
 	c := &Capture{list: s.columns, fold: s.rules.foldCase}
+	var clear bool
+	c.ordinals, clear = s.ordinals()
+	s.closed = !clear || s.namesHidden()
 	for i := range s.refs {
 		r := &s.refs[i]
 		if r.table == nil {
@@ -20,6 +23,10 @@ func (s *selection) capture() *Capture {
 	if len(c.Origins) == 0 {
 		return nil
 	}
+	if c.Hidden == 0 {
+		c.ordinals = nil
+	}
+	c.width = s.width()
 	return c
 }
 
@@ -53,7 +60,7 @@ func (s *selection) origin(c *Capture, r *tableRef) (o Origin, ok bool) {
 	if len(hidden) == 0 {
 		return o, true
 	}
-	if t.Settings.Capture != policy.CaptureHidden || s.distinct || other && r.name.to-r.name.from == 1 {
+	if t.Settings.Capture != policy.CaptureHidden || s.distinct || s.closed || other && r.name.to-r.name.from == 1 {
 		return o, false
 	}
 	for _, i := range hidden {

@@ -149,7 +149,7 @@ func explain(rules *rewrite.Rules, sql, database string) ([]explanation, error) 
 
 func explainOne(rules *rewrite.Rules, t *sqltext.Text, env rewrite.Env) explanation {
 	e := explanation{Statement: strings.TrimSpace(string(t.SQL))}
-	plan := rules.Plan(t, t.Statements(nil)[0], env)
+	plan := rules.Plan(t, t.Statements(nil)[0], env).For(t)
 	e.Verdict, e.Strategy, e.Why = plan.Verdict.String(), plan.Strategy.String(), plan.Why
 	if plan.Table != nil {
 		e.Table = plan.Table.Name.String()

@@ -97,8 +97,8 @@ func serve(ctx context.Context, cfg *conf.Config, signals <-chan os.Signal, logT
 		BackendTLS: backendTLS, TLSOptional: cfg.BackendTLS == conf.TLSPreferred, RSAKey: key,
 		MaxSessions: cfg.MaxSessions, PlanCache: cfg.PlanCache, Rules: rules,
 		SchemaChanged: func(ctx context.Context) error { return refresh(ctx, source, server, log) },
-		Service:       beside,
-		Meter:         metrics, Log: log,
+		Service:       beside, ObserveWait: cfg.ObserveWait,
+		Meter: metrics, Log: log,
 	})
 	if err != nil {
 		return err
