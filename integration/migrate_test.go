@@ -320,6 +320,24 @@ func TestMigrateRefuses(t *testing.T) {
 	})
 }
 
+// A trigger runs with the rights of the account that made it. One that could not
+// write the table would fail every write of everybody.
+func TestMigrateMakesNoTriggerThatCannotWrite(t *testing.T) {
+	server.Each(t, func(t *testing.T, s *server.Server) {
+		shop := s.Database(t)
+		db := s.Open(t, shop)
+		account := "'poor_" + shop[len(shop)-6:] + "'@'%'"
+		must(t, db, "CREATE TABLE p (id INT PRIMARY KEY); INSERT INTO p VALUES (1); CREATE USER "+account+
+			"; GRANT SELECT, SHOW VIEW, TRIGGER, EVENT ON *.* TO "+account+"; GRANT ALTER, CREATE, INSERT ON "+shop+".* TO "+account)
+		t.Cleanup(func() { db.Exec("DROP USER " + account) })
+		_, errOut, code := migration(t, s, "tables:\n  "+shop+".p: {version: version}\n", "--triggers", "--apply", "--service-user", strings.Trim(strings.Split(account, "@")[0], "'"))
+		if code != 1 || !strings.Contains(errOut, "grant it UPDATE") {
+			t.Errorf("exit code %d: %s", code, errOut)
+		}
+		must(t, db, "UPDATE p SET version = version + 1")
+	})
+}
+
 // outOfRange is the server's refusal to count beyond the end.
 var outOfRange = fails(1690, "22003")
 

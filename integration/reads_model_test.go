@@ -259,7 +259,7 @@ func (w *world) end(x *actor, keep bool) {
 		if !keep {
 			m.rollback(0)
 		}
-		m.undo = nil
+		m.commit()
 	}
 	if w.as.scope == "transaction" {
 		x.alone.cells = map[int]cell{}
@@ -761,6 +761,19 @@ func (m *memory) rollback(i int) {
 		maps.Copy(m.cells, m.undo[last].before)
 		m.undo = m.undo[:last]
 	}
+}
+
+// commit ends the transaction. What the request has seen of rows that it wrote is
+// no read of them any longer, but what it made of them.
+func (m *memory) commit() {
+	for _, l := range m.undo {
+		for id := range l.before {
+			c := m.cells[id]
+			c.kept = c.last
+			m.cells[id] = c
+		}
+	}
+	m.undo = nil
 }
 
 func (m *memory) rollbackTo(name string) {

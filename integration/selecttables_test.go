@@ -163,7 +163,10 @@ func (g *selectGen) column(kind genKind) string {
 		all := s.table.columns[kind]
 		return g.quote(all[g.r.IntN(len(all))])
 	}
-	return g.maybe(20, g.quote(g.shop)+".") + g.of(s, kind)
+	if s.table.from == "" { // of a derived table MariaDB 10.11 may crash
+		return g.maybe(20, g.quote(g.shop)+".") + g.of(s, kind)
+	}
+	return g.of(s, kind)
 }
 
 // any writes an expression of any type. It is at most so deep.
@@ -177,6 +180,9 @@ func (g *selectGen) any(depth int) string {
 	case 1:
 		return "@seen := " + g.num(depth-1)
 	case 2:
+		if g.alone {
+			return "NULL"
+		}
 		return g.pick("MAX", "COUNT", "MIN") + "(" + g.column(numKind) + ")" // of all rows
 	case 3, 4, 5:
 		return g.str(depth)

@@ -63,6 +63,11 @@ func (s *Step) apply(ctx context.Context, conn *sql.Conn, allowCopy bool) (Cost,
 			return s.Cost, fmt.Errorf("%s: %w", use, err)
 		}
 	}
+	if s.Able != "" {
+		if _, err := conn.ExecContext(ctx, s.Able); err != nil {
+			return s.Cost, fmt.Errorf("%s: %s: the trigger would run with the rights of this account, which cannot write the table, and so nobody could: %w; grant it UPDATE, or have an account that has it run the printed SQL", s.On, s.For, err)
+		}
+	}
 	for cost := Instant; ; cost++ {
 		_, err := conn.ExecContext(ctx, s.Statement(cost))
 		switch {

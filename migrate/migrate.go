@@ -40,6 +40,9 @@ type Step struct {
 	Alter bool   // an ALTER TABLE, which takes an algorithm; else it touches no row
 	Cost  Cost   // what an ALTER TABLE is expected to cost
 	Size  string // of the table, for people, where the cost goes by it
+	// Able is a statement without effect that fails where the account that runs
+	// the step lacks what the step's effect needs later; "" for none.
+	Able string
 }
 
 // Statement gives the SQL with the clause that has the server fail rather than

@@ -14,7 +14,7 @@ import (
 // and where. One serves every text statement of a session; a prepared statement
 // has its own while a cursor may be open.
 type shown struct {
-	capture *rewrite.Capture
+	capture *rewrite.Capture // nil where no answer with columns has come
 	layout  rewrite.Layout
 	infos   []columnInfo
 	types   []wire.FieldType
@@ -25,6 +25,8 @@ type shown struct {
 	binary  bool
 	blind   bool // nothing is remembered: hidden columns are only taken out
 	at      time.Time
+	inTx    bool                               // it was in a transaction
+	undone  uint64                             // of the session's reads, then
 	seen    map[*rewrite.Table]*seen           // of observed tables
 	named   map[*rewrite.Table][]rewrite.Value // keys that WHERE names of them, until the rows come
 	key     []byte
@@ -178,10 +180,13 @@ func (s *session) relayShown(sh *shown, c *rewrite.Capture, binary bool) (again 
 		}
 		if eof.Status.Has(wire.StatusCursorExists) {
 			s.noteStatus(eof.Status)
+			sh.inTx, sh.undone = s.inTransaction(), s.reads.undone
 			return false, nil
 		}
 	}
-	return false, s.relayShownRows(sh)
+	err = s.relayShownRows(sh)
+	sh.inTx, sh.undone = s.inTransaction(), s.reads.undone
+	return false, err
 }
 
 // maxColumns bounds the columns of a result. The servers have 4096.
@@ -227,6 +232,9 @@ func (s *session) relayShownDefinitions(sh *shown, c *rewrite.Capture, columns i
 			return false, err
 		}
 	}
+	if sh.layout.Strange() {
+		return false, &backendError{&wire.MalformedError{What: "columns that were added to a SELECT are not where they should be"}}
+	}
 	return false, nil
 }
 
@@ -244,12 +252,14 @@ func readsAsUTF8(collation uint16) (utf8, text bool) {
 func (sh *shown) begin(s *session, keep int, binary bool) {
 	sh.binary, sh.at, sh.last = binary, time.Now(), sh.layout.Last()
 	sh.reader.Reset(sh.types, keep, binary)
-	if cap(sh.values) < len(sh.types) {
-		sh.values = make([]wire.RowValue, len(sh.types))
-	}
-	sh.values = sh.values[:len(sh.types)]
-	sh.origins, sh.made, sh.ends = sh.origins[:0], sh.made[:0], sh.ends[:0]
+	sh.made, sh.ends = sh.made[:0], sh.ends[:0]
 	sh.beginSeen()
+	sh.findScopes(s)
+}
+
+// findScopes finds who is to have read the rows that come.
+func (sh *shown) findScopes(s *session) {
+	sh.origins = sh.origins[:0]
 	for i := range sh.capture.Origins {
 		o := &sh.capture.Origins[i]
 		at, ok := sh.layout.Origin(i)
@@ -268,6 +278,8 @@ func (sh *shown) begin(s *session, keep int, binary bool) {
 // relayShownRows relays rows and what ends them, and remembers the rows.
 func (s *session) relayShownRows(sh *shown) error {
 	hidden := sh.capture.Hidden > 0
+	sh.ready()
+	defer sh.release()
 	for {
 		first, n, err := s.backend.NextRow(s.client)
 		if err != nil {
@@ -303,7 +315,11 @@ func (s *session) relayShownRows(sh *shown) error {
 		s.noteSeen(sh)
 	}
 	var a answer
-	if _, err := s.relayToEnd(&a); err != nil {
+	more, err := s.relayToEnd(&a)
+	for more && err == nil {
+		more, err = s.relayResult(&a)
+	}
+	if err != nil {
 		return err
 	}
 	s.failed = a.failed != nil
@@ -314,6 +330,26 @@ func (s *session) relayShownRows(sh *shown) error {
 		s.reads.forgetTransaction()
 	}
 	return nil
+}
+
+// ready makes room for the values of a row.
+func (sh *shown) ready() {
+	if cap(sh.values) < len(sh.types) {
+		sh.values = make([]wire.RowValue, len(sh.types))
+	}
+	sh.values = sh.values[:len(sh.types)]
+}
+
+// release lets go of what the last row was, which may be large, and of room that
+// few answers need.
+func (sh *shown) release() {
+	clear(sh.values[:sh.last+1])
+	if len(sh.values) > maxKept/64 {
+		sh.values = nil
+	}
+	if cap(sh.made) > maxKept {
+		sh.made, sh.ends = nil, nil
+	}
 }
 
 // remember notes the row at hand as read, or keeps it for noteMade. A row without
@@ -387,8 +423,14 @@ func ascii(b []byte) bool {
 	return true
 }
 
-// relayFetched relays the rows of COM_STMT_FETCH.
+// relayFetched relays the rows of COM_STMT_FETCH. They are those of when the cursor
+// was opened: where it was in a transaction that has gone back since, they may
+// never have been committed, and are not remembered.
 func (s *session) relayFetched(sh *shown) error {
+	sh.findScopes(s)
+	if sh.inTx && sh.undone != s.reads.undone {
+		sh.origins = sh.origins[:0]
+	}
 	if err := s.relayShownRows(sh); err != nil {
 		return err
 	}

@@ -174,7 +174,7 @@ func (s *session) executeUnnoted(kind control, name string, d dynamic, attrs []b
 	s.srv.counters.uncaptured.Add(1)
 	if kind == executeSQL {
 		again, _ := s.literal([]byte(d.sql))
-		_, failed, err := s.ask(append([]byte("PREPARE `"+strings.ReplaceAll(name, "`", "``")+"` FROM "), again...))
+		_, failed, err := s.ask(append([]byte("PREPARE "+quoted(name)+" FROM "), again...))
 		if err != nil {
 			return err
 		}
@@ -190,6 +190,9 @@ func (s *session) executeUnnoted(kind control, name string, d dynamic, attrs []b
 	_, err := s.relay()
 	return err
 }
+
+// quoted gives a name as it can stand in any statement.
+func quoted(name string) string { return "`" + strings.ReplaceAll(name, "`", "``") + "`" }
 
 // withLiteral gives the statement at hand with the text of d, columns added, in
 // place of the string or variable at token i. ok is false where that cannot be
@@ -302,9 +305,13 @@ func (s *session) executeDynamic(name string) (done bool, err error) {
 		d, ok = s.notJudged(), true
 	}
 	if !ok {
-		text := "Unknown prepared statement handler (" + name + ") given to EXECUTE"
-		s.diag = diagnoseError(1243, text)
-		return true, s.answerError(1243, "HY000", text)
+		// The server is to say so itself. If it has one all the same it is one that was
+		// prepared out of sight, in a routine.
+		if _, _, err := s.ask([]byte("DEALLOCATE PREPARE " + quoted(name))); err != nil {
+			return true, err
+		}
+		s.running = dynamic{}
+		return false, nil
 	}
 	if d.generation != s.rules.Generation && !d.unjudged {
 		prepared := d.noted

@@ -138,6 +138,9 @@ func (s *session) executePlain(st *statement, p []byte) error {
 		p = s.out
 	}
 	s.executed = true
+	if st.shown != nil {
+		st.shown.capture = nil // its cursor is closed
+	}
 	defer clear(st.long)
 	if st.watched != nil {
 		if done, err := s.executeObserved(st, p, typed); done || err != nil {
@@ -193,14 +196,15 @@ func (s *session) executeNoted(st *statement, p []byte, typed bool) (done bool, 
 		return true, err
 	}
 	if again {
-		return true, s.executeAsIs(st, typed)
+		return true, s.executeAsIs(st, p, typed)
 	}
 	return true, s.client.Flush()
 }
 
 // executeAsIs prepares a SELECT anew without the columns that were added to it, of
-// which the server says that they must not be read, and executes that.
-func (s *session) executeAsIs(st *statement, typed bool) error {
+// which the server says that they must not be read, and executes that. p is what
+// was sent.
+func (s *session) executeAsIs(st *statement, p []byte, typed bool) error {
 	s.srv.counters.uncaptured.Add(1)
 	prepared, failed, err := s.prepareAside(st.text.SQL)
 	if err != nil {
@@ -212,15 +216,20 @@ func (s *session) executeAsIs(st *statement, typed bool) error {
 	old := st.backend
 	st.backend, st.noted, st.rewritten = prepared.ID, nil, false
 	if len(st.long) > 0 {
+		st.unbound = true
+		if err := s.closeAside(old); err != nil {
+			return err
+		}
 		return s.answerError(1210, "HY000", "ifmatch: the long parameters went to a statement that the server refused; send them again")
 	}
-	e := s.exec
-	if !typed {
-		e = wire.Execute{Iterations: 1}
+	binary.LittleEndian.PutUint32(p[1:], st.backend)
+	if typed { // the new one has not had the types
+		e := s.exec
+		e.ID = st.backend
+		s.out = e.Append(append(s.out[:0], byte(wire.ComStmtExecute)), s.caps)
+		p = s.out
 	}
-	e.ID = st.backend
-	s.out = e.Append(append(s.out[:0], byte(wire.ComStmtExecute)), s.caps)
-	if err := s.send(s.out); err != nil {
+	if err := s.send(p); err != nil {
 		return err
 	}
 	if _, err := s.relay(); err != nil {
@@ -546,7 +555,7 @@ func (s *session) statementCommand(c wire.Command) error {
 		_, err := s.singleAnswer()
 		return err
 	}
-	if st != nil && st.noted != nil && st.noted.Capture() != nil && st.shown != nil {
+	if st != nil && st.shown != nil && st.shown.capture != nil {
 		return s.relayFetched(st.shown)
 	}
 	var a answer

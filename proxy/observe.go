@@ -448,10 +448,13 @@ func (s *session) noteSeen(sh *shown) {
 			found, _ := s.tokensBeside(twin, keys)
 			scope := s.scope(twin, true)
 			for _, key := range keys {
-				if token, ok := found[string(key)]; ok {
-					scope.Read(twin.ID, key, token, sh.at)
-				} else {
+				if found[string(key)] == nil {
 					scope.Forget(twin.ID, key)
+				}
+			}
+			for key, token := range found {
+				if !s.reads.watch.sees(twin, []byte(key)) {
+					scope.Read(twin.ID, []byte(key), token, sh.at)
 				}
 			}
 		}

@@ -305,6 +305,7 @@ func (s *session) settleSavepoint(kind control, name string) {
 	case rollbackTo:
 		s.tx.doomed = nil
 		s.tx.backTo(name, false)
+		s.reads.undone++
 		s.reads.watch.backTo(name)
 		for _, scope := range all[:n] {
 			scope.RollbackTo(name)

@@ -38,6 +38,7 @@ type reads struct {
 	doubt   bool            // what the open transaction wrote may not be what the server has of it
 	tables  map[uint32]bool // of which something was read, request aside
 	evicted uint64          // as far as it was counted, request aside
+	undone  uint64          // how often what a transaction did was, or may have been, taken back
 	watch   watch           // of observed rows
 }
 
@@ -78,6 +79,9 @@ func (r *reads) end(how ending) {
 	}
 	r.open, r.doubt = false, false
 	r.watch.end(how)
+	if how != committed {
+		r.undone++
+	}
 	all, n := r.scopes()
 	for _, scope := range all[:n] {
 		switch how {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"runtime"
+	"strconv"
 	"testing"
 	"time"
 )
@@ -130,6 +131,32 @@ func BenchmarkMemory(b *testing.B) {
 				runtime.KeepAlive(sets)
 			}
 		})
+	}
+}
+
+// BenchmarkThousandSessions is the memory of 1,000 sessions of which each has read
+// 10,000 rows by an integer key, with an integer version, as the proxy writes them:
+// digits with their length in front.
+func BenchmarkThousandSessions(b *testing.B) {
+	const sessions = 1000
+	for b.Loop() {
+		before := heap()
+		sets := make([]*Set, sessions)
+		var key, token [8]byte
+		for i := range sets {
+			sets[i] = New(rowsOfSession)
+			for n := range rowsOfSession {
+				k := strconv.AppendInt(key[:1], int64(i*100+n), 10)
+				k[0] = byte(len(k) - 1)
+				t := strconv.AppendInt(token[:1], int64(n%50), 10)
+				t[0] = byte(len(t) - 1)
+				sets[i].Read(1, k, t, start)
+			}
+		}
+		all := float64(heap() - before)
+		b.ReportMetric(all/(1<<20), "MiB")
+		b.ReportMetric(all/(sessions*rowsOfSession), "B/row")
+		runtime.KeepAlive(sets)
 	}
 }
 

@@ -115,12 +115,13 @@ type Layout struct {
 	client  int    // columns of the answer that are the client's, negative where no answer can be one to the SELECT
 	at      []int  // of each field of each origin, -1 where it was not found
 	ascii   []bool // of the same fields
+	strange bool   // a column in the place of a hidden one is another
 }
 
 // Begin readies l for an answer to a SELECT of this capture. columns is the
 // number of columns that the server's answer has, hidden ones included.
 func (c *Capture) Begin(l *Layout, columns int) {
-	l.capture, l.client = c, columns-c.Hidden
+	l.capture, l.client, l.strange = c, columns-c.Hidden, false
 	l.at, l.ascii = l.at[:0], l.ascii[:0]
 	for range c.fields {
 		l.at = append(l.at, -1)
@@ -157,7 +158,8 @@ func (c *Capture) Definition(l *Layout, i int, d Definition) {
 // hiddenDefinition is Definition for a column that is not the client's.
 func (c *Capture) hiddenDefinition(l *Layout, i int, d Definition) {
 	h := i - l.client
-	if l.client < 0 || h >= len(c.aliases) || !bytes.Equal(d.Name, c.aliases[h]) {
+	if l.client < 0 || h >= len(c.aliases) || !isAlias(d.Name, c.aliases[h]) {
+		l.strange = true
 		return
 	}
 	for k := range c.Origins {
@@ -170,6 +172,29 @@ func (c *Capture) hiddenDefinition(l *Layout, i int, d Definition) {
 		}
 	}
 }
+
+// isAlias reports whether a column has the name that was given to it. In a wide
+// character set, such as utf16, there are NULs between its letters.
+func isAlias(name, alias []byte) bool {
+	if len(name) == len(alias) {
+		return bytes.Equal(name, alias)
+	}
+	for _, b := range name {
+		if b == 0 {
+			continue
+		}
+		if len(alias) == 0 || b != alias[0] {
+			return false
+		}
+		alias = alias[1:]
+	}
+	return len(alias) == 0
+}
+
+// Strange reports whether a column in the place of a hidden one has another name:
+// then the answer is none to the SELECT with its columns, and nobody knows which
+// of them are the client's.
+func (l *Layout) Strange() bool { return l.strange }
 
 // canBe reports whether column i of the client's can be the field.
 func (f *Field) canBe(i, client int) bool {

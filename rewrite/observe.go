@@ -59,6 +59,9 @@ func (p *planner) observe(plan *Plan) *Plan {
 	}
 	ddl := plan.DDL || p.oneOf(p.stmt.from, "TRUNCATE", "DROP", "RENAME", "ALTER", "CREATE")
 	why := "its table is observed; enforced, the verdict would be " + o.Verdict.String()
+	if o.Verdict == Refuse {
+		why += ": " + o.Reason
+	}
 	return &Plan{Verdict: Observe, Table: o.Table, DDL: ddl, Why: why, observed: o}
 }
 

@@ -54,6 +54,10 @@ func (p *Plan) Renewal(t *sqltext.Text, params []Value, b *Binding, changed bool
 		r.Moved, r.Key = true, p.movedKey(t, params, b)
 	}
 	switch {
+	case v.Triggered:
+		if b.Source != NoExpectation || v.External != policy.ExternalNone {
+			r.Fate = Unsaid
+		}
 	case v.External != policy.ExternalNone:
 		if v.Term == nil {
 			r.Fate, r.Token = Renewed, Token{Version: b.External}

@@ -69,6 +69,9 @@ type Version struct {
 	Max      uint64 // where the bump has to be kept from being clipped; 0 = nowhere
 	Length   int    // of a character or binary column
 	Fsp      int    // digits of the second's fraction of a temporal column
+	// Triggered is whether a trigger may store another version than the statement
+	// gives it.
+	Triggered bool
 }
 
 var generations atomic.Uint64
@@ -201,6 +204,7 @@ func compileVersion(pv *policy.Version, t *Table) *Version {
 	}
 	if c := t.columns.Column(pv.Column); c != nil {
 		v.Nullable, v.Length, v.Fsp = c.Nullable, c.Length, c.Fsp
+		v.Triggered = t.columns.BeforeUpdateNames(c.Name) || v.Term != nil && t.columns.BeforeUpdateNames(v.Term.Name)
 		// Arithmetic on a BIGINT that leaves its range is an error of the
 		// server's in every sql_mode; a narrower column would be clipped.
 		if v.Bump == policy.BumpIncrement || v.External != policy.ExternalNone {

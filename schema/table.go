@@ -42,6 +42,21 @@ func (t *Table) BeforeInsertNames(column string) bool {
 	})
 }
 
+// BumpTrigger is how the names of the triggers begin that bump a version for
+// writers that go around the proxy. They leave alone what the proxy has bumped.
+const BumpTrigger = "ifmatch_bump_"
+
+// BeforeUpdateNames reports whether a trigger that fires before a row is updated
+// names the column or could not be read, a [BumpTrigger] aside: it may store
+// another value than the statement gives.
+func (t *Table) BeforeUpdateNames(column string) bool {
+	column = strings.ToLower(column)
+	return slices.ContainsFunc(t.Triggers, func(tr *Trigger) bool {
+		return tr.Timing == "BEFORE" && tr.Event == "UPDATE" && !strings.HasPrefix(strings.ToLower(tr.Name), BumpTrigger) &&
+			(tr.uses.names == nil || tr.uses.name(Name{"new", column}))
+	})
+}
+
 func (t *Table) columnNames() []string {
 	names := make([]string, len(t.Columns))
 	for i, c := range t.Columns {

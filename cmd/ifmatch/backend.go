@@ -76,8 +76,8 @@ func openBeside(cfg *conf.Config) (*sql.DB, error) {
 	}
 	db := sql.OpenDB(committedReads{connector})
 	db.SetMaxOpenConns(4)
-	db.SetMaxIdleConns(4)
-	db.SetConnMaxIdleTime(time.Minute)
+	db.SetMaxIdleConns(4) // to connect takes longer than a client would wait
+	db.SetConnMaxLifetime(time.Hour)
 	return db, nil
 }
 

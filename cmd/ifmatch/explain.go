@@ -155,8 +155,8 @@ func explainOne(rules *rewrite.Rules, t *sqltext.Text, env rewrite.Env) explanat
 		e.Table = plan.Table.Name.String()
 	}
 	switch plan.Verdict {
-	case rewrite.Pass:
-		e.SQL = e.Statement
+	case rewrite.Pass, rewrite.Observe:
+		e.Verdict, e.SQL = rewrite.Pass.String(), e.Statement
 	case rewrite.Refuse:
 		e.Why = plan.Reason
 	case rewrite.Guard:
