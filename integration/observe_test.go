@@ -257,6 +257,22 @@ func TestObserve(t *testing.T) {
 				do(A, "UPDATE orders SET n=3 WHERE id=1", conflict("expected version=1, found version=2")),
 				status(1, 0, 0, 0),
 			}},
+		{name: "a form over two connections", setup: products, policy: "tables: {shop.products: {version: version, mode: observe, scope: context}}", steps: []step{
+			do(A, "SET @ifmatch_context = 'user-42'", fine),
+			do(A, select100, fine),
+			do(direct, steal100, affects(1)),
+			do(B, "SET @ifmatch_context = 'user-42'", fine),
+			do(B, select100, fine),
+			do(B, write100, affects(1)),
+			status(1, 0, 0, 0),
+			do(B, "SET @ifmatch_context = 'user-42'", fine),
+			do(B, "UPDATE products SET price=2 WHERE id=100", affects(1)),
+			status(1, 0, 0, 0),
+		}},
+		{name: "disclose: false", setup: products, policy: "tables: {shop.products: {version: version, mode: observe, disclose: false}}", steps: []step{
+			do(A, "UPDATE /* ifmatch: version=9 */ products SET price=1 WHERE id=100", affects(1)),
+			do(A, "SHOW IFMATCH CONFLICT", matches("version|shop.products|id=100|version=9|NULL|observed")),
+		}},
 		{name: "prepared at SQL level", setup: products, policy: observed, steps: []step{
 			do(A, "SET @s = 'UPDATE products SET price=8 WHERE id=101'", fine),
 			do(A, "PREPARE q FROM @s", fine),

@@ -138,7 +138,11 @@ func (r *raw) rows(p []byte) wire.Status {
 		r.packet()
 	}
 	if !r.caps.Has(wire.ClientDeprecateEOF) {
-		if s := r.status(r.packet()); s.Has(wire.StatusCursorExists) {
+		p := r.packet()
+		if p[0] == wire.ERRHeader {
+			return failedRows
+		}
+		if s := r.status(p); s.Has(wire.StatusCursorExists) {
 			return s
 		}
 	}

@@ -262,7 +262,11 @@ func (g *selectGen) where() string {
 // grouped writes a SELECT of which a row stands for several.
 func (g *selectGen) grouped() string {
 	from := g.from(1 + g.r.IntN(2))
-	group, list := g.column(anyKind), ""
+	group, list := g.column(numKind), ""
+	if g.one(4) {
+		// Which of apple and Apple stands for both is not decided.
+		group, g.cut = g.column(anyKind), true
+	}
 	switch g.r.IntN(4) {
 	case 0:
 		list, group = g.aggregate(), ""
@@ -281,7 +285,7 @@ func (g *selectGen) grouped() string {
 
 func (g *selectGen) aggregate() string {
 	return g.pick("COUNT(*)", "MAX("+g.column(anyKind)+")", "SUM("+g.num(1)+")", "MIN("+g.str(1)+")", "COUNT(DISTINCT "+g.column(anyKind)+")",
-		"AVG("+g.num(1)+")", "1 + COUNT(*)", "GROUP_CONCAT("+g.str(1)+" ORDER BY 1)", "IFNULL(MAX(id), 0)", "BIT_OR("+g.num(0)+")", "ANY_VALUE("+g.column(anyKind)+")")
+		"AVG("+g.num(1)+")", "1 + COUNT(*)", "GROUP_CONCAT("+g.num(1)+" ORDER BY 1)", "IFNULL(MAX(id), 0)", "BIT_OR("+g.num(0)+")", "ANY_VALUE("+g.column(anyKind)+")")
 }
 
 func (g *selectGen) united() string {

@@ -162,8 +162,12 @@ func (s *session) noteERR(failed *wire.ERR) {
 		s.status &^= wire.StatusInTrans
 		s.tx.ended()
 		s.reads.end(uncertain)
-	case 1205: // lock wait timeout: innodb_rollback_on_timeout decides what it undoes
-		s.reads.doubt = true
+	case 1205, // lock wait timeout: innodb_rollback_on_timeout decides what it undoes
+		1206, // no room for locks
+		1020: // a row is newer than the snapshot (MariaDB's innodb_snapshot_isolation)
+		if s.reads.open {
+			s.reads.shaken = failed
+		}
 	}
 }
 
@@ -225,11 +229,9 @@ func (s *session) relayRows(columns uint64, a *answer) (more bool, err error) {
 		}
 	}
 	if !s.caps.Has(wire.ClientDeprecateEOF) {
-		eof, p, err := s.endOfDefinitions()
-		if err != nil {
-			return false, err
-		}
-		if err := s.client.WritePacket(s.clientEOF(eof, p)); err != nil {
+		eof, failed, err := s.relayEndOfDefinitions()
+		if failed != nil || err != nil {
+			a.failed = failed
 			return false, err
 		}
 		if eof.Status.Has(wire.StatusCursorExists) {
@@ -284,11 +286,34 @@ func (s *session) nextDefinition() (instead bool, err error) {
 	return false, nil
 }
 
+// relayEndOfDefinitions relays the EOF behind definitions, or an error in its
+// place: MySQL makes all the rows of a cursor before it sends that.
+func (s *session) relayEndOfDefinitions() (wire.EOF, *wire.ERR, error) {
+	first, _, err := s.next()
+	if err != nil {
+		return wire.EOF{}, nil, err
+	}
+	if first == wire.ERRHeader {
+		failed, err := s.passERR()
+		return wire.EOF{}, failed, err
+	}
+	eof, p, err := s.thisEOF()
+	if err != nil {
+		return eof, nil, err
+	}
+	return eof, nil, s.client.WritePacket(s.clientEOF(eof, p))
+}
+
 // endOfDefinitions waits for the EOF behind definitions.
 func (s *session) endOfDefinitions() (wire.EOF, []byte, error) {
 	if _, _, err := s.next(); err != nil {
 		return wire.EOF{}, nil, err
 	}
+	return s.thisEOF()
+}
+
+// thisEOF reads the backend's current packet, an EOF.
+func (s *session) thisEOF() (wire.EOF, []byte, error) {
 	p, err := s.payload()
 	if err != nil {
 		return wire.EOF{}, nil, err

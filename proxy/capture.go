@@ -171,11 +171,9 @@ func (s *session) relayShown(sh *shown, c *rewrite.Capture, binary bool) (again 
 	}
 	sh.begin(s, keep, binary)
 	if !s.caps.Has(wire.ClientDeprecateEOF) {
-		eof, p, err := s.endOfDefinitions()
-		if err != nil {
-			return false, err
-		}
-		if err := s.client.WritePacket(s.clientEOF(eof, p)); err != nil {
+		eof, failed, err := s.relayEndOfDefinitions()
+		if failed != nil || err != nil {
+			s.failed = failed != nil
 			return false, err
 		}
 		if eof.Status.Has(wire.StatusCursorExists) {
@@ -277,9 +275,35 @@ func (sh *shown) findScopes(s *session) {
 
 // relayShownRows relays rows and what ends them, and remembers the rows.
 func (s *session) relayShownRows(sh *shown) error {
+	defer sh.release()
+	if sh.capture.Hidden > 0 || len(sh.origins) > 0 {
+		if err := s.relayRememberedRows(sh); err != nil {
+			return err
+		}
+	}
+	var a answer
+	more, err := s.relayToEnd(&a)
+	for more && err == nil {
+		more, err = s.relayResult(&a)
+	}
+	if err != nil {
+		return err
+	}
+	s.failed = a.failed != nil
+	if sh.capture.Made && !s.failed {
+		sh.noteMade()
+	}
+	if !s.inTransaction() {
+		s.reads.forgetTransaction()
+	}
+	return nil
+}
+
+// relayRememberedRows relays rows one by one, and remembers them. What ends them
+// is left current.
+func (s *session) relayRememberedRows(sh *shown) error {
 	hidden := sh.capture.Hidden > 0
 	sh.ready()
-	defer sh.release()
 	for {
 		first, n, err := s.backend.NextRow(s.client)
 		if err != nil {
@@ -314,21 +338,6 @@ func (s *session) relayShownRows(sh *shown) error {
 	if len(sh.seen) > 0 {
 		s.noteSeen(sh)
 	}
-	var a answer
-	more, err := s.relayToEnd(&a)
-	for more && err == nil {
-		more, err = s.relayResult(&a)
-	}
-	if err != nil {
-		return err
-	}
-	s.failed = a.failed != nil
-	if sh.capture.Made && !s.failed {
-		sh.noteMade()
-	}
-	if !s.inTransaction() {
-		s.reads.forgetTransaction()
-	}
 	return nil
 }
 
@@ -343,7 +352,7 @@ func (sh *shown) ready() {
 // release lets go of what the last row was, which may be large, and of room that
 // few answers need.
 func (sh *shown) release() {
-	clear(sh.values[:sh.last+1])
+	clear(sh.values)
 	if len(sh.values) > maxKept/64 {
 		sh.values = nil
 	}

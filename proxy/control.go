@@ -18,6 +18,7 @@ const (
 	savepoint             // SAVEPOINT name
 	release               // RELEASE SAVEPOINT name
 	xaEnd                 // XA END
+	xaPrepare             // XA PREPARE
 	xaRollback            // XA ROLLBACK
 	set                   // SET of something else than the two below
 	setOwn                // SET @ifmatch = …, SET @ifmatch_context = …
@@ -30,7 +31,7 @@ const (
 	showDiagnosis         // SHOW WARNINGS, SHOW ERRORS, SHOW COUNT(*) …, GET DIAGNOSTICS
 	use                   // USE name
 	showIfmatch           // SHOW IFMATCH …
-	lockTables            // LOCK TABLES
+	lockTables            // LOCK TABLES, FLUSH TABLES … WITH READ LOCK
 	unlockTables          // UNLOCK TABLES
 )
 
@@ -84,6 +85,10 @@ func classify(t *sqltext.Text, stmt sqltext.Span) (control, string) {
 		case t.Is(i, "EXECUTE"):
 			return executeSQL, name(i + 1)
 		}
+	case 'f':
+		if t.Is(i, "FLUSH") && locksTables(t, stmt) {
+			return lockTables, ""
+		}
 	case 'g':
 		if t.Is(i, "GET") {
 			return showDiagnosis, ""
@@ -130,11 +135,20 @@ func classify(t *sqltext.Text, stmt sqltext.Span) (control, string) {
 		switch {
 		case t.Is(i, "XA") && t.Is(i+1, "END"):
 			return xaEnd, ""
+		case t.Is(i, "XA") && t.Is(i+1, "PREPARE"):
+			return xaPrepare, ""
 		case t.Is(i, "XA") && t.Is(i+1, "ROLLBACK"):
 			return xaRollback, ""
 		}
 	}
 	return plain, ""
+}
+
+// locksTables reports whether a FLUSH holds tables until UNLOCK TABLES: with READ
+// LOCK or FOR EXPORT.
+func locksTables(t *sqltext.Text, stmt sqltext.Span) bool {
+	last := int(stmt.End) - 1
+	return t.Is(last, "LOCK") && t.Is(last-1, "READ") || t.Is(last, "EXPORT") && t.Is(last-1, "FOR")
 }
 
 // classifyRollback tells ROLLBACK [WORK] TO [SAVEPOINT] name from the rest.

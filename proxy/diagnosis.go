@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"strconv"
+	"strings"
 
 	"ifmatch/rewrite"
 	"ifmatch/sqltext"
@@ -44,23 +45,58 @@ func (s *session) diagnose(ok *wire.OK) error {
 }
 
 // withRowCount gives a statement behind one with a diagnosis as it is sent: with
-// the number in place of ROW_COUNT(), under the same name.
+// numbers in place of ROW_COUNT() and of the counts of warnings and errors, under
+// the same names.
 func (s *session) withRowCount(t *sqltext.Text, stmt sqltext.Span) (sql []byte, found bool) {
-	for i := int(stmt.Start); i+2 < int(stmt.End); i++ {
-		if !t.Is(i, "ROW_COUNT") || !t.IsOp(i+1, "(") || !t.IsOp(i+2, ")") {
+	at := int32(0) // of the client's text, copied so far
+	for i := int(stmt.Start); i < int(stmt.End); i++ {
+		n, end := s.diagnosed(t, i)
+		if end < 0 || end >= int(stmt.End) {
 			continue
 		}
-		from, to := t.Tokens[i].Start, t.Tokens[i+2].End
-		sql = append(sql, t.SQL[:from]...)
-		sql = strconv.AppendInt(sql, s.diag.rowCount, 10)
-		if next := i + 3; t.Is(i-1, "SELECT") && (next >= int(stmt.End) || t.IsOp(next, ",")) {
+		from, to := t.Tokens[i].Start, t.Tokens[end].End
+		sql = append(sql, t.SQL[at:from]...)
+		sql = strconv.AppendInt(sql, n, 10)
+		next := end + 1
+		if (t.Is(i-1, "SELECT") || found && t.IsOp(i-1, ",")) && (next >= int(stmt.End) || t.IsOp(next, ",")) {
 			sql = append(sql, " AS `"...)
 			sql = append(sql, t.SQL[from:to]...)
 			sql = append(sql, '`')
 		}
-		return append(sql, t.SQL[to:]...), true
+		found, at = true, to
+		i = end
 	}
-	return nil, false
+	if !found {
+		return nil, false
+	}
+	return append(sql, t.SQL[at:]...), true
+}
+
+// diagnosed gives the number that stands for what is written from token i to end:
+// ROW_COUNT(), @@warning_count or @@error_count. end is negative for all else.
+func (s *session) diagnosed(t *sqltext.Text, i int) (n int64, end int) {
+	if t.Is(i, "ROW_COUNT") && t.IsOp(i+1, "(") && t.IsOp(i+2, ")") {
+		return s.diag.rowCount, i + 2
+	}
+	if i >= len(t.Tokens) || t.Tokens[i].Kind != sqltext.SysVar {
+		return 0, -1
+	}
+	end = i + 1
+	if (t.Is(end, "SESSION") || t.Is(end, "LOCAL")) && t.IsOp(end+1, ".") {
+		end += 2
+	}
+	switch name, _ := t.Name(end); strings.ToLower(name) {
+	case "warning_count":
+		return int64(len(s.diag.warnings)), end
+	case "error_count":
+		for _, w := range s.diag.warnings {
+			if w.level == "Error" {
+				n++
+			}
+		}
+		return n, end
+	}
+	return 0, -1
 }
 
 // lastConflict is what SHOW IFMATCH CONFLICT shows.

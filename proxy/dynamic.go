@@ -23,6 +23,8 @@ type verdict struct {
 	refused string        // why it must not be executed, or ""
 	ddl     bool          // it may change what the rules rest on
 	ends    ending        // what it means for an open transaction if it ends that
+	kind    control       // of its only statement
+	changes changes       // what it changes of what the session knows
 	// noted is the plan of a SELECT whose rows are remembered. Once the server has
 	// prepared it, it has the columns in it that were added.
 	noted *rewrite.Plan
@@ -271,6 +273,7 @@ func (s *session) judge(sql []byte, db string) verdict {
 		if v.ends = s.endingOf(&t, stmt, kind, name); kind == begin || kind == savepoint || kind == rollbackTo || kind == release {
 			v.ends = uncertain
 		}
+		v.kind, v.changes = kind, changesOf(kind, &t, stmt)
 		switch {
 		case !enforces:
 		case kind == setOwn:

@@ -75,6 +75,11 @@ func (s *session) dropLong(st *statement) error {
 
 // executeStatement judges an execution and carries it out.
 func (s *session) executeStatement(st *statement, p []byte) error {
+	if st.kind != showDiagnosis {
+		if err := s.settleShaken(); err != nil {
+			return err
+		}
+	}
 	if s.tx.doomed != nil {
 		if done, err := s.inDoom(st.kind, st.name); done {
 			return err
@@ -87,6 +92,10 @@ func (s *session) executeStatement(st *statement, p []byte) error {
 	}
 	if st.kind != showDiagnosis {
 		s.diag = nil
+	}
+	s.ends = uncertain
+	if st.text != nil {
+		s.ends = s.endingOf(st.text, st.stmt, st.kind, st.name)
 	}
 	s.cur = st.text
 	if st.generation != s.rules.Generation {
@@ -160,6 +169,9 @@ func (s *session) executePlain(st *statement, p []byte) error {
 		return err
 	}
 	s.settle(st.kind, st.name, st.changes, &a)
+	if st.untold {
+		s.reads.writesUntold()
+	}
 	s.renewObserved()
 	if (st.ddl || st.kind == executeSQL && s.running.ddl) && a.failed == nil {
 		s.changed()

@@ -16,74 +16,81 @@ type rowName struct {
 
 // expect finds what the scope has read of the row that a write names, and makes
 // it the expectation where the statement has none of its own.
-func (s *session) expect(g *guarded) (*rewrite.Refusal, error) {
+//
+// failed is the server's error where it was asked which row that is and could not
+// say: the write is then not sent.
+func (s *session) expect(g *guarded) (refused *rewrite.Refusal, failed *wire.ERR, err error) {
 	plan, b := g.plan, &s.binding
 	t := plan.Table
 	s.row.known = false
 	if !t.Captured() {
-		return plan.BindUnread(b), nil
+		return plan.BindUnread(b), nil, nil
 	}
-	if err := s.nameRow(g); err != nil {
-		return nil, err
+	if failed, err := s.nameRow(g); failed != nil || err != nil {
+		return nil, failed, err
 	}
 	if !s.row.known || !plan.WantsRead(b) {
-		return plan.BindUnread(b), nil
+		return plan.BindUnread(b), nil, nil
 	}
 	scope := s.scope(t, false)
 	if scope == nil {
-		return plan.BindUnread(b), nil
+		return plan.BindUnread(b), nil, nil
 	}
 	form, at, ok := scope.Expect(t.ID, s.row.form)
 	if !ok {
-		return plan.BindUnread(b), nil
+		return plan.BindUnread(b), nil, nil
 	}
 	token, ok := t.ParseToken(form)
 	if !ok {
-		return plan.BindUnread(b), nil
+		return plan.BindUnread(b), nil, nil
 	}
 	if age := time.Since(at); age > t.Settings.ReadTTL && !b.Soft {
-		return plan.Outlived(b, age), nil
+		return plan.Outlived(b, age), nil, nil
 	}
 	b.Expect(token)
-	return nil, nil
+	return nil, nil, nil
 }
 
 // nameRow finds the form of the key. Where a constant can name a row of another
 // form, because of a collation or a type, and the scope knows none of its own
 // form, the server is asked which row it is.
-func (s *session) nameRow(g *guarded) error {
+func (s *session) nameRow(g *guarded) (*wire.ERR, error) {
 	t := g.plan.Table
 	var found, final bool
 	s.row.form, found, final = g.plan.KeyForm(s.row.form[:0], s.binding.Key, s.utf8())
 	s.row.known = found
 	if final {
-		return nil
+		return nil, nil
 	}
 	scope := s.scope(t, false)
 	if scope == nil || !s.mayKnow(t) {
-		return nil
+		return nil, nil
 	}
 	if found {
 		if _, _, ok := scope.Expect(t.ID, s.row.form); ok {
-			return nil
+			return nil, nil
 		}
 	}
 	return s.lookUp(g)
 }
 
-// lookUp asks the server for the form of the key that a write names.
-func (s *session) lookUp(g *guarded) error {
+// lookUp asks the server for the form of the key that a write names. What it must
+// not tell stays unread; that it was interrupted, or the like, is an error.
+func (s *session) lookUp(g *guarded) (*wire.ERR, error) {
 	rows, failed, err := s.look(g)
 	if err != nil {
-		return err
+		return nil, err
+	}
+	if failed != nil && !ofAddedColumns(failed.Code) {
+		return failed, nil
 	}
 	if failed != nil || len(rows) != 1 {
-		return nil
+		return nil, nil
 	}
 	if key, _, ok := g.plan.Table.RowForms(rows[0], s.row.form[:0], nil); ok {
 		s.row.form, s.row.known = key, true
 	}
-	return nil
+	return nil, nil
 }
 
 // look reads key and token of the row that a write names, as they are now to the

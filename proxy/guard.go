@@ -22,9 +22,10 @@ const errDeadlock = 1213
 // guarded is a write on its way. What is sent stands in the session's out.
 type guarded struct {
 	plan   *rewrite.Plan
-	attrs  []byte     // query attributes of one that came as text
-	st     *statement // nil for one that came as text
-	opened bool       // what was read did not hold, and the write does not need it
+	attrs  []byte        // query attributes of one that came as text
+	st     *statement    // nil for one that came as text
+	opened bool          // what was read did not hold, and the write does not need it
+	read   rewrite.Token // that was read, of one that was opened
 }
 
 // guardQuery carries out a guarded statement of the text protocol.
@@ -87,9 +88,9 @@ func (s *session) unbound(plan *rewrite.Plan, r *rewrite.Refusal) error {
 // write holds a guarded write against what the scope knows, sends it and answers
 // for it.
 func (s *session) write(g *guarded) error {
-	refused, err := s.expect(g)
-	if err != nil {
-		return err
+	refused, failed, err := s.expect(g)
+	if failed != nil || err != nil {
+		return s.orError(failed, err)
 	}
 	if refused != nil {
 		return s.unbound(g.plan, refused)
@@ -117,7 +118,9 @@ func (s *session) write(g *guarded) error {
 
 // unhold takes an expectation back that the write does not need.
 func (s *session) unhold(g *guarded) {
-	g.opened = s.binding.Source == rewrite.FromRead
+	if s.binding.Source == rewrite.FromRead {
+		g.opened, g.read = true, s.binding.Expected
+	}
 	s.binding.Open()
 }
 
@@ -163,6 +166,9 @@ func (s *session) try(g *guarded, try int) (done bool, err error) {
 		s.unhold(g)
 		s.build(g)
 		return false, nil
+	case g.opened && !g.once():
+		// The row was read, so that it is gone would be a conflict.
+		s.binding.Expect(g.read)
 	case !g.plan.Needed(&s.binding):
 		return true, s.unmet(&ok, p)
 	}
@@ -212,7 +218,8 @@ func (s *session) succeed(g *guarded, ok *wire.OK, p []byte) error {
 	if g.st != nil {
 		params = s.values
 	}
-	if !own && (!s.keeps(t) || !s.row.known || g.plan.Foretells(s.cur, params, &s.binding)) {
+	moves, _ := g.plan.Moves(s.cur, params, &s.binding)
+	if !own && (!s.keeps(t) || !s.row.known || !moves && g.plan.Foretells(s.cur, params, &s.binding)) {
 		if err := s.renew(g, changed(ok, s.caps)); err != nil {
 			return err
 		}
@@ -270,9 +277,16 @@ func (s *session) explain(g *guarded, ok *wire.OK, p []byte, try int) (done bool
 		}
 		return true, s.answerError(failed.Code, failed.State, failed.Message)
 	}
+	if failed != nil && g.opened {
+		// It need not have met a row.
+		return true, s.unmet(ok, p)
+	}
 	if failed != nil {
 		s.log.Info("no reason could be proved for a write that met no row", "table", g.plan.Table.Label, "code", failed.Code)
 		return true, s.conflict(g.plan.Unknown(&s.binding))
+	}
+	if g.opened && len(rows) > 0 {
+		s.binding.Open()
 	}
 	outcome, c := g.plan.Judge(&s.binding, rows)
 	switch outcome {

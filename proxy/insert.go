@@ -75,6 +75,11 @@ func (s *session) insert(in *inserting) error {
 	return s.finishOwn(&ok, p, own)
 }
 
+// insertsOf reports whether a statement makes new rows.
+func insertsOf(t *sqltext.Text, stmt sqltext.Span) bool {
+	return t.Is(int(stmt.Start), "INSERT") || t.Is(int(stmt.Start), "LOAD")
+}
+
 // maxInserted bounds the rows of one INSERT whose tokens are read.
 const maxInserted = maxAsideRows
 
@@ -82,6 +87,9 @@ const maxInserted = maxAsideRows
 func (s *session) noteInserted(in *inserting, ok *wire.OK) error {
 	rows, told := in.plan.NewRows(in.text, in.params, ok.AffectedRows, ok.LastInsertID, s.inserted[:0])
 	s.inserted = rows
+	if !told {
+		s.reads.writesUntold()
+	}
 	if !told || len(rows) == 0 {
 		return nil
 	}
@@ -89,6 +97,8 @@ func (s *session) noteInserted(in *inserting, ok *wire.OK) error {
 	scope := s.scope(t, true)
 	s.reads.noteTable(t.ID)
 	var unsaid [][]rewrite.Value
+	var foretold []byte // the token of those rows, where all have the same one
+	mixed := false
 	for _, row := range rows {
 		form, known, _ := in.plan.KeyForm(s.row.form[:0], row.Key, s.utf8())
 		s.row.form = form
@@ -104,8 +114,15 @@ func (s *session) noteInserted(in *inserting, ok *wire.OK) error {
 		if known {
 			scope.Forget(t.ID, form)
 		}
+		mixed = mixed || !said || foretold != nil && !bytes.Equal(token, foretold)
+		if foretold == nil {
+			foretold = bytes.Clone(token)
+		}
 		unsaid = append(unsaid, row.Key)
 	}
+	// A row that is not locked any longer may be another's by now: then it is only
+	// asked for its key.
+	held := s.holdsRow()
 	if len(unsaid) == 0 || len(unsaid) > maxInserted {
 		return nil
 	}
@@ -125,7 +142,9 @@ func (s *session) noteInserted(in *inserting, ok *wire.OK) error {
 	for _, row := range found {
 		if key, token, ok := t.RowForms(row, s.row.form[:0], s.token[:0]); ok {
 			s.row.form, s.token = key, token
-			scope.Wrote(t.ID, key, token, now)
+			if held || !mixed && bytes.Equal(token, foretold) {
+				scope.Wrote(t.ID, key, token, now)
+			}
 		}
 	}
 	return nil

@@ -27,6 +27,7 @@ type changes struct {
 	reading bool // how statements are read
 	level   bool // the isolation level
 	next    bool // that of one transaction only
+	once    bool // so it is too, and the value can be any
 	dirty   bool // to READ UNCOMMITTED
 }
 
@@ -41,6 +42,9 @@ func changesOf(kind control, t *sqltext.Text, stmt sqltext.Span) (c changes) {
 			continue
 		}
 		switch {
+		case namesIsolation(t.Bytes(i)) && t.Tokens[i-1].Kind == sqltext.SysVar:
+			// Without SESSION it is that of the next transaction.
+			c.once = c.once || !clean(t, i+1)
 		case t.Is(i, "ISOLATION"), namesIsolation(t.Bytes(i)):
 			c.level = true
 		case t.Is(i, "UNCOMMITTED"):
@@ -51,10 +55,30 @@ func changesOf(kind control, t *sqltext.Text, stmt sqltext.Span) (c changes) {
 	return c
 }
 
+// clean reports whether what is assigned at token i is a level that reads nothing
+// uncommitted.
+func clean(t *sqltext.Text, i int) bool {
+	if i+1 >= len(t.Tokens) || t.Tokens[i+1].Kind != sqltext.String {
+		return false
+	}
+	level, ok := t.StringValue(nil, i+1)
+	if !ok {
+		return false
+	}
+	switch strings.ToUpper(string(level)) {
+	case "READ-COMMITTED", "REPEATABLE-READ", "SERIALIZABLE":
+		return true
+	}
+	return false
+}
+
 // settleChanges takes over what a SET has changed.
 func (s *session) settleChanges(c changes) {
 	if c.reading {
 		s.state.stale = true
+	}
+	if c.once {
+		s.isolation.once = true
 	}
 	switch {
 	case !c.level:

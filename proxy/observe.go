@@ -30,7 +30,8 @@ type observation struct {
 	sight  rewrite.Sight
 }
 
-// enforces reports whether anything is enforced in this session.
+// enforces reports whether statements that cannot be judged are refused in this
+// session.
 func (s *session) enforces() bool { return s.rules.Enforces(s.env("")) }
 
 // refuses reports whether a statement that cannot be judged is refused in this
@@ -115,13 +116,13 @@ func (s *session) beginObserved(plan *rewrite.Plan, t *sqltext.Text, params []re
 	// In a transaction the row is looked at behind the write, whose lock then keeps
 	// others from it: what is committed is what the write has met.
 	if o.after = s.inTransaction() || !s.status.Has(wire.StatusAutocommit); !o.after {
-		s.look1(o)
+		s.lookBeside(o)
 	}
 	return o
 }
 
-// look1 looks at the row of a write, where it matters.
-func (s *session) look1(o *observation) {
+// lookBeside looks at the row of a write, where it matters.
+func (s *session) lookBeside(o *observation) {
 	twin := o.plan.Table.Twin()
 	if twin == nil || !o.plan.NeedsSight(&o.b) && !s.mayKnow(twin) {
 		return
@@ -195,7 +196,7 @@ func (s *session) observeWritten(o *observation, ok *wire.OK) {
 		}
 	}
 	if o.after {
-		s.look1(o)
+		s.lookBeside(o)
 	}
 	form, known, _ := s.guessRow(o)
 	if o.sight.Found {

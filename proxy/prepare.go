@@ -25,6 +25,7 @@ type statement struct {
 
 	plan       *rewrite.Plan // of a guarded statement; nil: it passes
 	noted      *rewrite.Plan // of one that passes and of which something is remembered
+	untold     bool          // it makes rows of a guarded table that are not known
 	shown      *shown        // the answer of the last execution, while a cursor may be open
 	watched    *rewrite.Plan // of one that passes and is observed
 	generation uint64        // of the rules that made the plan
@@ -172,6 +173,7 @@ func (s *session) planStatement(st *statement) (refused *rewrite.Plan) {
 		}
 	}
 	st.ddl = plan.DDL
+	st.untold = plan.Verdict == rewrite.Pass && st.noted == nil && plan.Table != nil && insertsOf(st.text, st.stmt)
 	return nil
 }
 

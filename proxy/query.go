@@ -144,6 +144,11 @@ func (s *session) statement(attrs []byte, stmt sqltext.Span) error {
 	if kind == showDiagnosis && s.diag != nil && !s.text.Is(int(stmt.Start), "GET") {
 		return s.answerTable(s.diagnostics(&s.text, stmt))
 	}
+	if kind != showIfmatch && kind != showDiagnosis {
+		if err := s.settleShaken(); err != nil {
+			return err
+		}
+	}
 	if s.tx.doomed != nil {
 		if done, err := s.inDoom(kind, name); done {
 			return err
@@ -280,6 +285,9 @@ func (s *session) passQueryOf(kind control, name string, stmt sqltext.Span, plan
 		return err
 	}
 	s.settle(kind, name, changes, &a)
+	if plan != nil && plan.Table != nil && insertsOf(&s.text, stmt) {
+		s.reads.writesUntold()
+	}
 	ddl := plan != nil && plan.DDL || (kind == executeSQL || kind == immediate) && s.running.ddl
 	if ddl && a.failed == nil {
 		// Before the client hears of it: what it tells others is then true.
@@ -309,6 +317,7 @@ func (s *session) settleSavepoint(kind control, name string) {
 		s.reads.watch.backTo(name)
 		for _, scope := range all[:n] {
 			scope.RollbackTo(name)
+			s.reads.forgetUntold(scope)
 		}
 	case release:
 		s.tx.backTo(name, true)
@@ -328,22 +337,39 @@ func (s *session) settleEnd() {
 	}
 }
 
+// settleDynamic takes over what a statement that was prepared at SQL level has
+// changed, as far as the server's answer does not tell.
+func (s *session) settleDynamic() {
+	s.settleChanges(s.running.changes)
+	switch kind := s.running.kind; kind {
+	case commit, rollback, xaRollback:
+		s.settleEnd() // AND CHAIN, or completion_type, has begun another one
+	case lockTables, unlockTables:
+		s.tableLocks = kind == lockTables
+	}
+}
+
 // settle takes over what a statement of a kind has changed in the session.
 func (s *session) settle(kind control, name string, c changes, a *answer) {
 	s.failed = a.failed != nil
-	if s.ends == uncertain || kind == ddl && s.failed {
+	if s.ends == uncertain && kind != xaPrepare || kind == ddl && s.failed {
 		s.reads.doubt = s.reads.open
+		s.reads.writesUntold()
 	}
 	switch kind {
 	case call, executeSQL, immediate:
 		// What a routine or a prepared statement sets is not seen.
 		s.state.stale = true
 		s.isolation.known = false
+		s.reads.writesUntold()
 	case set, setOwn:
 		s.settleChanges(c)
 	}
 	if a.failed != nil {
 		return
+	}
+	if kind == executeSQL || kind == immediate {
+		s.settleDynamic()
 	}
 	switch kind {
 	case savepoint, rollbackTo, release:
@@ -354,7 +380,9 @@ func (s *session) settle(kind control, name string, c changes, a *answer) {
 		s.settleEnd()
 	case lockTables, unlockTables:
 		s.tableLocks = kind == lockTables
-	case commit, ddl:
+	case commit:
+		// DDL tells by the status flags whether it has committed: what is about
+		// temporary tables has not.
 		s.settleEnd()
 	case use:
 		if !s.tracked {

@@ -1,11 +1,13 @@
 package proxy
 
 import (
+	"bytes"
 	"time"
 
 	"ifmatch/policy"
 	"ifmatch/readset"
 	"ifmatch/rewrite"
+	"ifmatch/wire"
 )
 
 // Bounds of what all named contexts together keep. A context that has not been
@@ -36,6 +38,8 @@ type reads struct {
 
 	open    bool            // a transaction is open
 	doubt   bool            // what the open transaction wrote may not be what the server has of it
+	shaken  *wire.ERR       // the error that may have rolled it back, until the server has been asked
+	untold  time.Time       // since when the open transaction may have written rows of which the scopes know nothing
 	tables  map[uint32]bool // of which something was read, request aside
 	evicted uint64          // as far as it was counted, request aside
 	undone  uint64          // how often what a transaction did was, or may have been, taken back
@@ -62,7 +66,7 @@ func (r *reads) scopes() (all [3]readset.Scope, n int) {
 // begin opens the transaction in every scope. Without autocommit there may be
 // savepoints that are older than its first statement.
 func (r *reads) begin(savepoints []string) {
-	r.open, r.doubt = true, false
+	r.open, r.doubt, r.shaken, r.untold = true, false, nil, time.Time{}
 	all, n := r.scopes()
 	for _, scope := range all[:n] {
 		scope.Begin()
@@ -74,7 +78,8 @@ func (r *reads) begin(savepoints []string) {
 
 // end ends the transaction in every scope.
 func (r *reads) end(how ending) {
-	if r.doubt {
+	undone := how != committed
+	if r.doubt || r.shaken != nil {
 		how = uncertain
 	}
 	r.open, r.doubt = false, false
@@ -92,8 +97,43 @@ func (r *reads) end(how ending) {
 		default:
 			scope.Uncertain()
 		}
+		if undone {
+			r.forgetUntold(scope)
+		}
 	}
+	r.shaken, r.untold = nil, time.Time{}
 	r.forgetTransaction()
+}
+
+// writesUntold says that the open transaction may have written rows of which the
+// scopes know nothing: what is read of them from now on may not stay.
+func (r *reads) writesUntold() {
+	if r.open && r.untold.IsZero() {
+		r.untold = time.Now()
+	}
+}
+
+// forgetUntold makes unread what was read since the transaction may have written
+// what nobody was told of, as that is taken back.
+func (r *reads) forgetUntold(scope readset.Scope) {
+	if r.untold.IsZero() {
+		return
+	}
+	type row struct {
+		table uint32
+		key   []byte
+	}
+	var rows []row
+	scope.All(func(table uint32, key, _ []byte, at time.Time) bool {
+		if at.Before(r.untold) {
+			return false // so are all that follow
+		}
+		rows = append(rows, row{table, bytes.Clone(key)})
+		return true
+	})
+	for _, w := range rows {
+		scope.Forget(w.table, w.key)
+	}
 }
 
 // forgetTransaction empties what was read in the scope of a transaction.
@@ -179,6 +219,7 @@ func (s *session) setContext(name string) {
 		r.request = nil
 	}
 	r.context = name
+	r.writesUntold() // the scope from now on has not been told of what was written before
 	if name == "" {
 		return
 	}

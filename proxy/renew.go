@@ -42,7 +42,13 @@ func (s *session) renew(g *guarded, changed bool) error {
 			to = s.moved
 		case known && bytes.Equal(s.moved, from):
 		default:
-			r.Fate = rewrite.Lost
+			var err error
+			if known, err = s.findMoved(g, r); err != nil {
+				return err
+			}
+			if to = s.moved; !known {
+				r.Fate, to = rewrite.Lost, from
+			}
 		}
 	}
 	switch r.Fate {
@@ -61,7 +67,7 @@ func (s *session) renew(g *guarded, changed bool) error {
 	if r.Fate == rewrite.Renewed {
 		token, ok = t.AppendToken(s.token[:0], r.Token)
 	}
-	if !ok {
+	if !ok && s.holdsRow() {
 		var err error
 		if token, ok, err = s.readToken(g, r); err != nil {
 			return err
@@ -81,12 +87,37 @@ func (s *session) renew(g *guarded, changed bool) error {
 	return nil
 }
 
+// findMoved asks the server for the form of a key that a write has made, where the
+// constants do not tell it surely, and leaves it in s.moved.
+func (s *session) findMoved(g *guarded, r rewrite.Renewal) (found bool, err error) {
+	if r.Key == nil || r.Fate != rewrite.Renewed && r.Fate != rewrite.Unsaid {
+		return false, nil
+	}
+	sql, can := g.plan.LookRows([][]rewrite.Value{r.Key})
+	if !can {
+		return false, nil
+	}
+	rows, failed, err := s.ask(sql)
+	if err != nil || failed != nil || len(rows) != 1 {
+		return false, err
+	}
+	s.moved, _, found = g.plan.Table.RowForms(rows[0], s.moved[:0], nil)
+	return found, nil
+}
+
 // forgetRow makes a row unread under the key that it had and the one that it has.
 func forgetRow(scope readset.Scope, t *rewrite.Table, from, to []byte) {
 	scope.Forget(t.ID, from)
 	if !bytes.Equal(from, to) {
 		scope.Forget(t.ID, to)
 	}
+}
+
+// holdsRow reports whether the row that was just written is still locked, so that
+// what is read of it is what the write has left. An error that has ended a
+// transaction unseen, which the write was taken to be part of, has left none.
+func (s *session) holdsRow() bool {
+	return s.own || s.tableLocks || s.status.Has(wire.StatusInTrans)
 }
 
 // readToken reads the token of the row that was just written, which is locked by

@@ -47,7 +47,9 @@ func (s *session) endingOf(t *sqltext.Text, stmt sqltext.Span, kind control, nam
 	switch kind {
 	case rollback, xaRollback:
 		return rolledBack
-	case call, immediate:
+	case call, immediate, xaPrepare:
+		// MySQL's XA PREPARE takes the transaction away from the session, and
+		// anybody may commit it or roll it back.
 		return uncertain
 	case executeSQL:
 		if d, ok := s.dynamics[strings.ToLower(name)]; ok {
@@ -146,4 +148,22 @@ func (s *session) inDoom(kind control, name string) (done bool, err error) {
 		return true, s.answerConflict(c)
 	}
 	return true, s.answerConflict(s.doomedError())
+}
+
+// settleShaken finds out whether an error has rolled back the transaction, before
+// a statement that is not about the error: what the server says of DO 0 tells.
+func (s *session) settleShaken() error {
+	failed := s.reads.shaken
+	if failed == nil {
+		return nil
+	}
+	s.reads.shaken, s.ends = nil, rolledBack
+	_, refused, err := s.ask([]byte("DO 0"))
+	if refused != nil {
+		s.reads.doubt = s.reads.open
+	}
+	if s.diag == nil {
+		s.diag = diagnoseError(failed.Code, failed.Message)
+	}
+	return err
 }

@@ -81,6 +81,11 @@ func (p *Plan) AppendSelect(dst []byte, t *sqltext.Text) []byte {
 	// Directly behind a token the server reads what stands there, even where
 	// that token, or the next one, is in an executable comment.
 	at := tokens(t)[c.list.to-1].End
+	// Under IGNORE_SPACE MySQL takes the blanks behind a word into the name of an
+	// expression that ends with it.
+	for int(at) < len(t.SQL) && (t.SQL[at] == ' ' || '\t' <= t.SQL[at] && t.SQL[at] <= '\r') {
+		at++
+	}
 	dst = append(dst, t.SQL[:at]...)
 	dst = append(dst, c.added...)
 	if int(at) < len(t.SQL) && t.SQL[at] > ' ' {
@@ -144,7 +149,7 @@ func (c *Capture) Definition(l *Layout, i int, d Definition) {
 		known := false // that the column is one of this origin's
 		for n := range o.Fields {
 			f := &o.Fields[n]
-			if l.at[o.first+n] >= 0 || f.Hidden >= 0 || !f.canBe(i, l.client) || !bytes.EqualFold(d.OrgName, f.name) {
+			if l.at[o.first+n] >= 0 || f.Hidden >= 0 || !f.canBe(i, l.client) || !f.isNamed(d) {
 				continue
 			}
 			if known = known || c.of(o, d); !known {
@@ -166,7 +171,7 @@ func (c *Capture) hiddenDefinition(l *Layout, i int, d Definition) {
 		o := &c.Origins[k]
 		for n := range o.Fields {
 			f := &o.Fields[n]
-			if f.Hidden == h && (!f.Column.plain() || bytes.EqualFold(d.OrgName, f.name) && c.of(o, d)) {
+			if f.Hidden == h && (!f.Column.plain() || f.isNamed(d) && c.of(o, d)) {
 				l.note(o.first+n, i, d)
 			}
 		}
@@ -205,6 +210,13 @@ func (f *Field) canBe(i, client int) bool {
 		return i == client-1-f.Right
 	}
 	return i >= f.Left && i < client-f.Right
+}
+
+// isNamed reports whether a column has the name of the field's. Of a cursor, whose
+// rows are those of a temporary table, the servers give the alias for it: that
+// will do where nothing else can stand at its place.
+func (f *Field) isNamed(d Definition) bool {
+	return bytes.EqualFold(d.OrgName, f.name) || (f.Hidden >= 0 || f.place != between) && bytes.Equal(d.OrgName, d.Name)
 }
 
 // of reports whether a column is one of the origin's, by what the server says.

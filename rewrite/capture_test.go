@@ -58,6 +58,14 @@ var answers = []struct {
 		"shop.p=products.id ifmatch_1", "shop.p=products.version ifmatch_2"}, "p[3 4] o no", 4},
 	{"names of columns among the hidden", "SELECT * FROM discreet", []string{
 		"shop.discreet=discreet.id id", "shop.discreet=discreet.version ifmatch_1"}, "discreet[0 1]", 1},
+	{"hidden, of a cursor", "SELECT name FROM products p", []string{
+		"shop.p=products.name name", "shop.p=products.ifmatch_1 ifmatch_1", "shop.p=products.ifmatch_2 ifmatch_2"}, "p[1 2]", 2},
+	{"visible under other names, of a cursor", "SELECT id AS a, version AS id FROM products", []string{
+		"shop.products=products.a a", "shop.products=products.id id"}, "products[0 1]", 1},
+	{"a column by the name of the version, of a cursor", "SELECT q.*, p.price AS version, p.* FROM products p, products q", []string{
+		"shop.q=products.id id", "shop.q=products.version version", "shop.p=products.version version", "shop.p=products.id id",
+		"shop.p=products.version version", "shop.p=products.ifmatch_1 ifmatch_1", "shop.p=products.ifmatch_2 ifmatch_2",
+		"shop.q=products.ifmatch_3 ifmatch_3", "shop.q=products.ifmatch_4 ifmatch_4"}, "p[5 6] q[7 8]", 8},
 	{"an answer too short for it", "SELECT name FROM products", []string{
 		"shop.products=products.id ifmatch_1"}, "products no", -1},
 	{"nothing of a SELECT", "SELECT name FROM products", nil, "products no", -1},
@@ -109,7 +117,7 @@ func definition(s string) Definition {
 	}
 	table, column, _ := strings.Cut(from, "=")
 	db, alias, _ := strings.Cut(table, ".")
-	org, orgName, _ := strings.Cut(column, ".")
+	org, orgName, _ := strings.Cut(strings.ReplaceAll(column, "_", " "), ".")
 	d.Schema, d.Table, d.OrgTable, d.OrgName = []byte(db), []byte(alias), []byte(org), []byte(orgName)
 	return d
 }

@@ -1,6 +1,7 @@
 package rewrite
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 
@@ -77,7 +78,7 @@ func (p *Plan) Judge(b *Binding, rows []Row) (Outcome, *Conflict) {
 	if p.columns() != len(row) {
 		return InConflict, p.Unknown(b)
 	}
-	if string(row[len(row)-2]) != "1" {
+	if !holds(row[len(row)-2]) {
 		return OwnCondition, nil
 	}
 	found := Token{}
@@ -87,7 +88,7 @@ func (p *Plan) Judge(b *Binding, rows []Row) (Outcome, *Conflict) {
 			found.Term = shownValue(row[n+1])
 		}
 	}
-	if string(row[len(row)-1]) == "1" {
+	if holds(row[len(row)-1]) {
 		if v := tab.Version; v != nil && p.Verb == Update && v.Max > 0 && v.Bump == policy.BumpIncrement && v.External == policy.ExternalNone {
 			if whole, ok := found.Version.integer(); ok && whole.Abs >= v.Max && !whole.Neg {
 				return Full, &Conflict{Kind: Refused, Table: tab, Key: p.rowKey(row), Reason: "full", Message: fmt.Sprintf(
@@ -106,6 +107,10 @@ func (p *Plan) Judge(b *Binding, rows []Row) (Outcome, *Conflict) {
 	c.Message = fmt.Sprintf("ifmatch: version conflict on %s %s: expected %s, found %s", tab.Name, c.Key, c.Expected, shown)
 	return InConflict, c
 }
+
+// holds reads a truth of a probe. A session whose connection speaks UTF-16 or
+// UTF-32 gives zeros beside the digit.
+func holds(truth []byte) bool { return string(bytes.Trim(truth, "\x00")) == "1" }
 
 // Unknown is the conflict of a write whose reason could not be proved.
 func (p *Plan) Unknown(b *Binding) *Conflict {

@@ -22,9 +22,11 @@ func (e Env) mode(t *Table) policy.Mode {
 	return t.Settings.Mode
 }
 
-// Enforces reports whether anything is enforced in a session: where nothing is,
-// its statements go as they came, also those that cannot be judged.
-func (r *Rules) Enforces(env Env) bool { return r.has(env, policy.ModeEnforce) }
+// Enforces reports whether statements that cannot be judged are refused in a
+// session: not where tables are observed and none is enforced.
+func (r *Rules) Enforces(env Env) bool {
+	return r.has(env, policy.ModeEnforce) || !r.has(env, policy.ModeObserve)
+}
 
 // has reports whether a session has tables of a mode.
 func (r *Rules) has(env Env, m policy.Mode) bool {

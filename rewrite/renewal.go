@@ -50,6 +50,16 @@ func (p *Plan) Renewal(t *sqltext.Text, params []Value, b *Binding, changed bool
 	if v == nil {
 		return r
 	}
+	if !changed {
+		// Nothing was: it is a noop, or UPDATE IGNORE has met a duplicate key.
+		if r.Fate = Stands; b.Source != NoExpectation && v.External == policy.ExternalNone {
+			r.Fate, r.Token = Renewed, b.Expected
+			if v.Term != nil && b.Expected.Term.Kind == NoValue {
+				r.Fate = Unsaid
+			}
+		}
+		return r
+	}
 	if len(p.moves) > 0 {
 		r.Moved, r.Key = true, p.movedKey(t, params, b)
 	}
@@ -63,8 +73,6 @@ func (p *Plan) Renewal(t *sqltext.Text, params []Value, b *Binding, changed bool
 			r.Fate, r.Token = Renewed, Token{Version: b.External}
 		}
 	case b.Source == NoExpectation:
-	case !changed && p.Skips():
-		r.Fate, r.Token = Renewed, b.Expected
 	case v.Bump != policy.BumpIncrement:
 		r.Fate = Unsaid
 	default:

@@ -46,6 +46,8 @@ type item struct {
 	part
 	kind itemKind
 	ref  columnRef // of a column; of a wildcard what is before the star
+	// renamed is set of a column that has another's name in the answer.
+	renamed bool
 }
 
 type itemKind uint8
@@ -123,6 +125,8 @@ func (s *selection) item(at part) item {
 	}
 	if next == at.to || next == last && (s.isName(last) || s.Tokens[last].Kind == sqltext.String) {
 		it.kind, it.ref = itemColumn, ref
+		name, ok := s.Name(last)
+		it.renamed = next <= last && !(ok && sameName(name, ref.column))
 	}
 	return it
 }

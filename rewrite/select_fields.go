@@ -146,8 +146,8 @@ func (s *selection) shows(it *item, r *tableRef, c *Column, other bool) bool {
 }
 
 // place says what is known of where the columns of item i stand in an answer. It
-// is not clear where an expression may stand there too: of some, a server says
-// that they are a column.
+// is not clear where an expression may stand there too, or a column by another
+// name: of some of them a server says that they are the column of that name.
 func (s *selection) place(i int) (where place, clear bool) {
 	first, last := len(s.items), -1
 	for k := range s.items {
@@ -162,7 +162,7 @@ func (s *selection) place(i int) (where place, clear bool) {
 		return fromRight, true
 	}
 	for k := first; k < last; k++ {
-		if s.items[k].kind == itemExpression {
+		if it := &s.items[k]; it.kind == itemExpression || it.renamed {
 			return between, false
 		}
 	}

@@ -158,7 +158,14 @@ func (r *RowReader) WriteKept(dst *Conn, p []byte) error {
 	if used := (r.keep + binaryRowNullOffset) % 8; used != 0 {
 		r.head[n-1] &= 1<<used - 1
 	}
-	return dst.WritePieces(r.head, p[r.values:r.cut])
+	values := p[r.values:r.cut]
+	if n+len(values) >= MaxPhysical {
+		return dst.WritePieces(r.head, values)
+	}
+	dst.putHeader(n + len(values))
+	dst.put(r.head)
+	dst.put(values)
+	return dst.werr
 }
 
 // binaryRowHead returns how many bytes a binary row of n columns has in front of

@@ -41,6 +41,7 @@ const (
 	pointSelect   = "SELECT c FROM plain WHERE id = "
 	guardedSelect = "SELECT c FROM guarded WHERE id = "
 	allRows       = "SELECT id, k, c FROM plain"
+	allGuarded    = "SELECT k, c FROM guarded"
 )
 
 // works are what is measured. The writes are on the guarded table; those to it
@@ -49,6 +50,7 @@ var works = []work{
 	{name: "select text", sql: pointSelect + "%d", params: []param{someID}, rows: 1},
 	{name: "select prepared", prepared: true, sql: pointSelect + "?", params: []param{someID}, rows: 1},
 	{name: "select-guarded text", sql: guardedSelect + "%d", params: []param{someID}, rows: 1},
+	{name: "select-guarded prepared", prepared: true, sql: guardedSelect + "?", params: []param{someID}, rows: 1},
 	{name: "update-version text",
 		sql:     "UPDATE guarded SET k = %d, `guarded`.`version` = `guarded`.`version` + 1 WHERE id = %d AND version = %d",
 		guarded: "UPDATE guarded SET k = %d WHERE id = %d AND version = %d",
@@ -66,6 +68,7 @@ var works = []work{
 		guarded: "UPDATE guarded SET k = ? WHERE id = ?",
 		params:  []param{someNumber, someID}},
 	{name: "100000 rows", sql: allRows, rows: tableRows, most: 16},
+	{name: "100000 rows-guarded", sql: allGuarded, rows: tableRows, most: 16},
 }
 
 // policy guards one of the two tables.
