@@ -101,7 +101,7 @@ func TestAfterAConflict(t *testing.T) {
 		}},
 		{name: "SHOW IFMATCH POLICY and STATUS", setup: products, policy: byVersion, steps: []step{
 			stale,
-			do(A, "SHOW IFMATCH POLICY", matches("shop.products", "id", "version (increment)", "enforce", "allow", "pass", "doom", "pass", "conflict")),
+			do(A, "SHOW IFMATCH POLICY", matches("shop.products", "id", "version (increment)", "enforce", "session", "hidden", "allow", "pass", "bump", "doom", "pass", "conflict")),
 			do(A, "show ifmatch status", named("name", "value")),
 			do(A, "SHOW IFMATCH NONSENSE", fails(1064, "42000", "CONFLICT")),
 		}},

@@ -40,6 +40,14 @@ func TestReadsInTransactions(t *testing.T) {
 			do(A, "UPDATE products SET in_stock = in_stock - 1 WHERE id=100", conflict("expected version=1, found no row")),
 			do(A, "UPDATE products SET in_stock = in_stock - ? WHERE id=?", conflict("expected version=1, found no row"), 1, 100),
 		}},
+		{name: "a key that was renamed by case alone stands in nobody's way", setup: "CREATE TABLE products(id VARCHAR(10) PRIMARY KEY, price INT, version INT NOT NULL DEFAULT 1); INSERT INTO products(id, price) VALUES ('a', 1)", policy: byVersion, steps: []step{
+			do(A, "SELECT price FROM products WHERE id='a'", gives("1")),
+			do(direct, "UPDATE products SET id='A', version=2", affects(1)),
+			do(A, "SELECT price FROM products WHERE id='a'", gives("1")),
+			do(A, "UPDATE products SET price=2 WHERE id='a'", conflict("expected version=1, found version=2")),
+			do(A, "UPDATE products SET price=2 WHERE id='a'", affects(1)),
+			do(A, "UPDATE products SET price=? WHERE id=?", affects(1), 3, "a"),
+		}},
 		{name: "a row that an unread one became is unread after ROLLBACK", setup: products, policy: byVersion, steps: []step{
 			do(A, "BEGIN", fine),
 			do(A, "UPDATE products SET id=200 WHERE id=100", affects(1)),

@@ -60,11 +60,7 @@ func TestSelectsGiveWhatTheyGiveDirectly(t *testing.T) {
 			for range block {
 				d.statement()
 			}
-			for key, token := range readsOf(d.pair[1]) {
-				if token != truth[key] {
-					t.Errorf("%s: it is remembered of %s that its token is %s, which is %s", d.setting, key, token, truth[key])
-				}
-			}
+			d.remembers(truth)
 			for _, r := range d.pair {
 				r.command(wire.ComQuit)
 			}
@@ -181,6 +177,16 @@ func (d *selectDiff) judge(sql string) {
 	}
 }
 
+// remembers asks that what is remembered is true.
+func (d *selectDiff) remembers(truth map[string]string) {
+	d.t.Helper()
+	for key, token := range readsOf(d.pair[1]) {
+		if token != truth[key] {
+			d.t.Errorf("%s: it is remembered of %s that its token is %s, which is %s", d.setting, key, token, truth[key])
+		}
+	}
+}
+
 // order is what an answer's rows are compared by.
 type order int
 
@@ -265,14 +271,25 @@ func (d *selectDiff) warnings(sql string, said []string) {
 
 // prepared prepares a statement, executes it twice and by a cursor.
 func (d *selectDiff) prepared(st genSelect, by order) {
+	// MariaDB 10.11 crashes on second executions of some SELECTs in SELECTs.
+	again := d.flavor != server.FlavorMariaDB || !nested(st.sql)
+	said := d.executed(st, by, again, again && d.gen.one(3))
+	if d.refused = refusedInstead(said); d.refused {
+		return
+	}
+	d.compare("prepared", st.sql, said)
+	d.failed = hasError(said[0])
+	if d.gen.one(4) {
+		d.warnings(st.sql, said[0])
+	}
+}
+
+// executed gives what both say of a statement that is prepared and executed.
+func (d *selectDiff) executed(st genSelect, by order, again, cursor bool) (said [2][]string) {
 	params := make([]wire.Param, len(st.params))
 	for i, p := range st.params {
 		params[i] = p.wire
 	}
-	cursor := d.gen.one(3)
-	// MariaDB 10.11 crashes on second executions of some SELECTs in SELECTs.
-	again := d.flavor != server.FlavorMariaDB || !nested(st.sql)
-	var said [2][]string
 	for i, r := range d.pair {
 		keep := func(what string, answer [][]byte) {
 			for _, line := range d.said(r, answer, by) {
@@ -306,20 +323,13 @@ func (d *selectDiff) prepared(st genSelect, by order) {
 			if again {
 				keep("again", r.executeAgain(ok.ID, params...))
 			}
-			if again && cursor {
+			if cursor {
 				keep("cursor", d.fetched(r, ok.ID, params))
 			}
 		}
 		r.command(wire.ComStmtClose, statementID(ok.ID))
 	}
-	if d.refused = refusedInstead(said); d.refused {
-		return
-	}
-	d.compare("prepared", st.sql, said)
-	defer func() { d.failed = hasError(said[0]) }()
-	if d.gen.one(4) {
-		d.warnings(st.sql, said[0])
-	}
+	return said
 }
 
 // hasError reports whether an answer is or has an error.

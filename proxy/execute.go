@@ -6,7 +6,6 @@ import (
 	"math"
 	"strconv"
 
-	"ifmatch/rewrite"
 	"ifmatch/sqltext"
 	"ifmatch/wire"
 )
@@ -179,88 +178,6 @@ func (s *session) executePlain(st *statement, p []byte) error {
 	return s.client.Flush()
 }
 
-// executeNoted carries out the execution of a statement of which something is
-// remembered. p is what is sent.
-func (s *session) executeNoted(st *statement, p []byte, typed bool) (done bool, err error) {
-	if st.noted.Inserts() {
-		if typed {
-			s.bindValues(st)
-		}
-		return true, s.insert(&inserting{st.noted, st.text, s.values[:boundParams(st, typed)], func() error { return s.send(p) }})
-	}
-	capture := st.noted.Capture()
-	dirty, err := s.dirty(capture)
-	if err != nil || dirty && capture.Hidden == 0 {
-		return false, err
-	}
-	if st.shown == nil {
-		st.shown = &shown{}
-	}
-	st.shown.blind = dirty
-	if typed || st.params == 0 {
-		s.nameExecuted(st)
-	}
-	if err := s.send(p); err != nil {
-		return true, err
-	}
-	again, err := s.relayShown(st.shown, capture, true)
-	if err != nil {
-		return true, err
-	}
-	if again {
-		return true, s.executeAsIs(st, p, typed)
-	}
-	return true, s.client.Flush()
-}
-
-// executeAsIs prepares a SELECT anew without the columns that were added to it, of
-// which the server says that they must not be read, and executes that. p is what
-// was sent.
-func (s *session) executeAsIs(st *statement, p []byte, typed bool) error {
-	s.srv.counters.uncaptured.Add(1)
-	prepared, failed, err := s.prepareAside(st.text.SQL)
-	if err != nil {
-		return err
-	}
-	if failed != nil {
-		return s.orError(failed, nil)
-	}
-	old := st.backend
-	st.backend, st.noted, st.rewritten = prepared.ID, nil, false
-	if len(st.long) > 0 {
-		st.unbound = true
-		if err := s.closeAside(old); err != nil {
-			return err
-		}
-		return s.answerError(1210, "HY000", "ifmatch: the long parameters went to a statement that the server refused; send them again")
-	}
-	binary.LittleEndian.PutUint32(p[1:], st.backend)
-	if typed { // the new one has not had the types
-		e := s.exec
-		e.ID = st.backend
-		s.out = e.Append(append(s.out[:0], byte(wire.ComStmtExecute)), s.caps)
-		p = s.out
-	}
-	if err := s.send(p); err != nil {
-		return err
-	}
-	if _, err := s.relay(); err != nil {
-		return err
-	}
-	if err := s.closeAside(old); err != nil {
-		return err
-	}
-	return s.client.Flush()
-}
-
-// boundParams gives the number of parameters whose values are known.
-func boundParams(st *statement, typed bool) int {
-	if !typed {
-		return 0
-	}
-	return st.params
-}
-
 // executeGuarded carries out the execution of a guarded statement.
 func (s *session) executeGuarded(st *statement, p []byte) error {
 	s.srv.counters.guarded.Add(1)
@@ -282,136 +199,6 @@ func (s *session) executeGuarded(st *statement, p []byte) error {
 		return s.unbound(st.plan, err)
 	}
 	return s.write(&guarded{plan: st.plan, st: st})
-}
-
-// bindValues gives the values of the client's parameters as plans understand them.
-func (s *session) bindValues(st *statement) {
-	s.values = s.values[:0]
-	for i, p := range s.exec.Params {
-		if p.Long {
-			s.values = append(s.values, st.long[i].asValue())
-			continue
-		}
-		s.values = append(s.values, paramValue(p))
-	}
-}
-
-// asValue gives a long parameter as plans understand it.
-func (l *longParam) asValue() rewrite.Value {
-	if l == nil {
-		return rewrite.TextValue("")
-	}
-	if l.more {
-		return rewrite.Value{Kind: rewrite.Opaque}
-	}
-	return rewrite.TextValue(string(l.value))
-}
-
-// paramValue gives a parameter as plans understand it.
-func paramValue(p wire.Param) rewrite.Value {
-	if p.Null {
-		return rewrite.Value{Kind: rewrite.Null}
-	}
-	if v, negative, ok := p.Integer(); ok {
-		if negative {
-			return rewrite.IntegerValue(int64(v))
-		}
-		return rewrite.UintValue(v)
-	}
-	if b, ok := p.Bytes(); ok {
-		if p.Type == wire.TypeDecimal || p.Type == wire.TypeNewDecimal {
-			return rewrite.DecimalValue(string(b))
-		}
-		return rewrite.TextValue(string(b))
-	}
-	if p.Type == wire.TypeDouble && len(p.Value) == 8 {
-		// Clients without integers send whole numbers so. Below 2^53 a double is
-		// as good as an integer.
-		f := math.Float64frombits(binary.LittleEndian.Uint64(p.Value))
-		if f == math.Trunc(f) && math.Abs(f) < 1<<53 {
-			return rewrite.IntegerValue(int64(f))
-		}
-	}
-	return rewrite.Value{Kind: rewrite.Opaque, Text: "?"}
-}
-
-// backendParams gives the parameters of a guarded statement in the backend's
-// order: the client's, and those of the guard.
-func (s *session) backendParams(st *statement) []wire.Param {
-	s.params, s.added = s.params[:0], s.added[:0]
-	seen := 0
-	for _, a := range st.args {
-		if a.Kind != rewrite.ArgClient {
-			var p wire.Param
-			p, s.added = valueParam(s.added, s.binding.Value(a))
-			s.params = append(s.params, p)
-			continue
-		}
-		p := s.exec.Params[a.Client]
-		if a.Client == seen {
-			seen++
-		} else if p.Long {
-			// The backend has the long data for the first use only.
-			p = longAgain(p.Type, st.long[a.Client])
-		}
-		s.params = append(s.params, p)
-	}
-	return s.params
-}
-
-// valueParams gives the parameters of a probe, which has no long data.
-func (s *session) valueParams(st *statement, args []rewrite.Arg) []wire.Param {
-	params := make([]wire.Param, len(args))
-	for i, a := range args {
-		switch {
-		case a.Kind != rewrite.ArgClient:
-			params[i], _ = valueParam(nil, s.binding.Value(a))
-		case s.exec.Params[a.Client].Long:
-			params[i] = wire.NewBytes(st.long[a.Client].bytes())
-		default:
-			params[i] = s.exec.Params[a.Client]
-		}
-	}
-	return params
-}
-
-// longAgain gives a long parameter for a use beyond the first. Bytes stay bytes,
-// which no character set converts.
-func longAgain(t wire.FieldType, l *longParam) wire.Param {
-	p := wire.NewBytes(l.bytes())
-	switch t {
-	case wire.TypeTinyBlob, wire.TypeMediumBlob, wire.TypeLongBlob, wire.TypeBlob:
-		p.Type = t
-	}
-	return p
-}
-
-func (l *longParam) bytes() []byte {
-	if l == nil {
-		return nil
-	}
-	return l.value
-}
-
-// valueParam gives a value of ours as a parameter. Its bytes are appended to buf.
-func valueParam(buf []byte, v rewrite.Value) (wire.Param, []byte) {
-	start := len(buf)
-	switch v.Kind {
-	case rewrite.Integer:
-		n := v.Abs
-		if v.Neg {
-			n = -n
-		}
-		buf = binary.LittleEndian.AppendUint64(buf, n)
-		return wire.Param{Type: wire.TypeLongLong, Unsigned: !v.Neg, Value: buf[start:]}, buf
-	case rewrite.Null, rewrite.NoValue:
-		return wire.NewNull(), buf
-	case rewrite.Bytes:
-		buf = wire.AppendLenBytes(buf, v.Text)
-		return wire.Param{Type: wire.TypeBlob, Value: buf[start:]}, buf
-	}
-	buf = wire.AppendLenBytes(buf, v.Text)
-	return wire.Param{Type: wire.TypeVarString, Value: buf[start:]}, buf
 }
 
 // planAgain plans a statement anew under new rules, and prepares it anew at the
@@ -461,11 +248,6 @@ func (s *session) planAgain(st *statement) error {
 	return s.closeAside(old)
 }
 
-func (st *statement) isLong(i int) bool {
-	_, ok := st.long[i]
-	return ok
-}
-
 // longData passes COM_STMT_SEND_LONG_DATA, which has no answer.
 func (s *session) longData() error {
 	p, err := s.client.Payload(maxCommand)
@@ -491,31 +273,6 @@ func (s *session) longData() error {
 		}
 	}
 	return s.send(p)
-}
-
-// keepLong keeps the beginning of a long parameter, which may be a key.
-func (st *statement) keepLong(param int, data []byte) {
-	if st.long == nil {
-		st.long = map[int]*longParam{}
-	}
-	l := st.long[param]
-	if l == nil {
-		l = &longParam{}
-		st.long[param] = l
-	}
-	keep := min(len(data), maxLongKept-len(l.value))
-	l.value = append(l.value, data[:keep]...)
-	l.more = l.more || keep < len(data)
-}
-
-// backendParam gives the place of the client's parameter among the backend's.
-func (st *statement) backendParam(param int) int {
-	for i, a := range st.args {
-		if a.Kind == rewrite.ArgClient && a.Client == param {
-			return i
-		}
-	}
-	return param
 }
 
 // closeStatement passes COM_STMT_CLOSE, which has no answer.

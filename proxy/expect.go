@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"time"
 
 	"ifmatch/rewrite"
@@ -12,6 +13,9 @@ import (
 type rowName struct {
 	form  []byte
 	known bool // form is that of the row, if there is one
+	// likely is whether form was taken for the row's without asking: a row of it was
+	// read, but the constant may by now name one of another form.
+	likely bool
 }
 
 // expect finds what the scope has read of the row that a write names, and makes
@@ -58,7 +62,7 @@ func (s *session) nameRow(g *guarded) (*wire.ERR, error) {
 	t := g.plan.Table
 	var found, final bool
 	s.row.form, found, final = g.plan.KeyForm(s.row.form[:0], s.binding.Key, s.utf8())
-	s.row.known = found
+	s.row.known, s.row.likely = found, false
 	if final {
 		return nil, nil
 	}
@@ -68,10 +72,30 @@ func (s *session) nameRow(g *guarded) (*wire.ERR, error) {
 	}
 	if found {
 		if _, _, ok := scope.Expect(t.ID, s.row.form); ok {
+			s.row.likely = true
 			return nil, nil
 		}
 	}
 	return s.lookUp(g)
+}
+
+// forgetMisnamed is for a write that conflicted: where the row that it names is
+// not the one that was read, somebody has renamed that one to an equal key, and
+// the old name would stand in the way for ever.
+func (s *session) forgetMisnamed(g *guarded) error {
+	t := g.plan.Table
+	scope := s.scope(t, false)
+	if !s.row.likely || scope == nil {
+		return nil
+	}
+	rows, failed, err := s.look(g)
+	if err != nil || failed != nil || len(rows) != 1 {
+		return err
+	}
+	if key, _, ok := t.RowForms(rows[0], nil, nil); ok && !bytes.Equal(key, s.row.form) {
+		scope.Forget(t.ID, s.row.form)
+	}
+	return nil
 }
 
 // lookUp asks the server for the form of the key that a write names. What it must

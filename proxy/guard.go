@@ -291,6 +291,9 @@ func (s *session) explain(g *guarded, ok *wire.OK, p []byte, try int) (done bool
 	outcome, c := g.plan.Judge(&s.binding, rows)
 	switch outcome {
 	case rewrite.InConflict, rewrite.Full:
+		if err := s.forgetMisnamed(g); err != nil {
+			return true, err
+		}
 		return true, s.conflict(c)
 	case rewrite.HoldsNow:
 		if try >= maxTries || g.once() {
