@@ -203,6 +203,8 @@ func (d *selectDiff) statement() {
 	d.judge(st.sql)
 	by := anyOrder
 	switch {
+	case st.any:
+		by = countOnly
 	case st.total:
 		by = exact
 	case st.cut || strings.Contains(d.setting, "sql_select_limit"):

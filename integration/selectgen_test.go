@@ -19,8 +19,9 @@ type genSelect struct {
 	sql    string
 	params []genParam // for each ?, where it has some
 	// total is set where ORDER BY leaves nothing undecided, and cut where LIMIT
-	// may take some of the rows of a SELECT that does.
-	total, cut bool
+	// may take some of the rows of a SELECT that does. any is set where values may
+	// be of any row.
+	total, cut, any bool
 }
 
 // genParam is a value of a parameter, as text and in packets.
@@ -44,6 +45,7 @@ type selectGen struct {
 	aliases []string // of items of the select list
 	total   bool
 	cut     bool
+	vague   bool
 }
 
 // genSource is what FROM has.
@@ -72,6 +74,7 @@ func (g *selectGen) maybe(n int, text ...string) string {
 // next writes a statement, with ? for some constants where marks is set.
 func (g *selectGen) next(marks bool) genSelect {
 	g.marks, g.params, g.total, g.cut = marks, nil, false, false
+	g.vague = false
 	sql := g.whole()
 	if g.one(25) {
 		sql = g.spoil(sql)
@@ -83,7 +86,7 @@ func (g *selectGen) next(marks bool) genSelect {
 		params = append(params, g.params[i])
 		return "?"
 	})
-	return genSelect{sql, params, g.total, g.cut}
+	return genSelect{sql, params, g.total, g.cut, g.vague}
 }
 
 // hole stands for a parameter until the statement is whole.
@@ -265,14 +268,14 @@ func (g *selectGen) grouped() string {
 	group, list := g.column(numKind), ""
 	if g.one(4) {
 		// Which of apple and Apple stands for both is not decided.
-		group, g.cut = g.column(anyKind), true
+		group, g.vague = g.column(anyKind), true
 	}
 	switch g.r.IntN(4) {
 	case 0:
 		list, group = g.aggregate(), ""
 	case 1:
 		list = g.list(2) // what does not go with GROUP BY, or is of any row
-		g.cut = true
+		g.vague = true
 	default:
 		list = group + ", " + g.aggregate()
 	}

@@ -131,7 +131,6 @@ func (d *selectDiff) otherPlan(line [2]string) bool {
 		return false
 	}
 	var columns [2]wire.Column
-	view := false // or a derived table, which has its own name in a temporary table
 	for i := range columns {
 		_, quoted, found := strings.Cut(line[i], "definition ")
 		p, err := strconv.Unquote(quoted)
@@ -145,14 +144,15 @@ func (d *selectDiff) otherPlan(line [2]string) bool {
 		if len(c.OrgTable) == 0 || len(c.Table) == 0 {
 			c.OrgName, c.Decimals = nil, 0
 		}
-		if bytes.Equal(c.OrgTable, c.Table) {
-			view = true
-		}
 		c.Flags &^= wire.FlagPrimaryKey | wire.FlagUniqueKey | wire.FlagMultipleKey | wire.FlagPartKey | wire.FlagNoDefaultValue | wire.FlagBinary | wire.FlagNum | wire.FlagNotNull | wire.FlagAutoIncrement
 		columns[i] = c
 	}
-	if view {
-		columns[0].OrgTable, columns[1].OrgTable = nil, nil
+	if !bytes.Equal(columns[0].OrgTable, columns[1].OrgTable) {
+		// A view or a derived table: either what it is made of, or itself.
+		for i := range columns {
+			c := &columns[i]
+			c.Schema, c.OrgTable, c.OrgName, c.Decimals = nil, nil, nil, 0
+		}
 	}
 	if !bytes.Equal(columns[0].Append(nil, d.pair[0].caps), columns[1].Append(nil, d.pair[1].caps)) {
 		return false

@@ -187,7 +187,7 @@ func (g *selectGen) any(depth int) string {
 		if g.alone {
 			return "NULL"
 		}
-		g.cut = true                                                         // of which row the others are is not decided
+		g.vague = true                                                       // of which row the others are is not decided
 		return g.pick("MAX", "COUNT", "MIN") + "(" + g.column(numKind) + ")" // of all rows
 	case 3, 4, 5:
 		return g.str(depth)
