@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -88,6 +89,71 @@ func TestSamplePolicyUncommented(t *testing.T) {
 	}
 	if err := schema(t).Validate(doc); err != nil {
 		t.Errorf("the schema refuses it: %v", err)
+	}
+}
+
+// The examples are right by the parser, by this build and by the schema.
+func TestExamples(t *testing.T) {
+	files, err := filepath.Glob("examples/*.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(files) < 3 {
+		t.Fatalf("%d examples: some are missing", len(files))
+	}
+	for _, file := range files {
+		p, err := policy.Load(file)
+		if err != nil {
+			t.Errorf("%v", err)
+			continue
+		}
+		if faults := p.Unsupported(); len(faults) > 0 {
+			t.Errorf("%s has what this build does not support:\n%v", file, faults)
+		}
+		src, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		doc, ok := document(string(src))
+		if !ok {
+			t.Fatalf("%s is not JSON", file)
+		}
+		if err := schema(t).Validate(doc); err != nil {
+			t.Errorf("the schema refuses %s: %v", file, err)
+		}
+	}
+}
+
+// The manual has a heading for every key, and its examples are right.
+func TestManual(t *testing.T) {
+	manual, err := os.ReadFile("../docs/policy.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var doc map[string]any
+	b, err := os.ReadFile("policy.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(b, &doc); err != nil {
+		t.Fatal(err)
+	}
+	defs := doc["$defs"].(map[string]any)
+	for _, of := range []any{doc, defs["table"], defs["status"], defs["transition"]} {
+		for key := range of.(map[string]any)["properties"].(map[string]any) {
+			if !regexp.MustCompile(`(?mi)^##+ ` + key + `( |$)`).Match(manual) {
+				t.Errorf("docs/policy.md has no section %q", key)
+			}
+		}
+	}
+	blocks := regexp.MustCompile("(?ms)^```yaml\n(.*?)^```").FindAllSubmatch(manual, -1)
+	if len(blocks) < 10 {
+		t.Fatalf("%d examples in docs/policy.md: some are missing", len(blocks))
+	}
+	for _, block := range blocks {
+		if _, err := policy.Parse("policy.md", block[1]); err != nil {
+			t.Errorf("%s\n%v", block[1], err)
+		}
 	}
 }
 

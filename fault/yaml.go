@@ -122,12 +122,19 @@ func (t *tree) checkBytes(src []byte) {
 // by the columns of their indentation, everything else by tokens of one kind.
 func (t *tree) checkTokens(tokens token.Tokens) {
 	flow, line, onLine := 0, 0, 0
+	var open []int // columns at which lines begin that hold the one at hand
 	for _, tk := range tokens {
 		if tk.Position == nil {
 			continue
 		}
 		if tk.Position.Line != line {
 			line, onLine = tk.Position.Line, 0
+			if flow == 0 {
+				for len(open) > 0 && open[len(open)-1] >= tk.Position.Column {
+					open = open[:len(open)-1]
+				}
+				open = append(open, tk.Position.Column)
+			}
 		}
 		switch tk.Type {
 		case token.TagType:
@@ -143,7 +150,7 @@ func (t *tree) checkTokens(tokens token.Tokens) {
 		case token.SequenceEntryType, token.MappingKeyType, token.AnchorType:
 			onLine++
 		}
-		if flow > MaxDepth || onLine > MaxDepth || tk.Position.IndentLevel > MaxDepth {
+		if flow > MaxDepth || onLine > MaxDepth || len(open) > MaxDepth+1 {
 			t.faults.Add(t.position(tk), "nested deeper than %d levels", MaxDepth)
 			return
 		}

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"strings"
 	"time"
 
 	"ifmatch/fault"
@@ -26,7 +27,9 @@ const (
 	OtherwiseAllow
 )
 
-// Transition says when a row may go to a state, and what else changes then.
+// Transition says when a row may go to a state, and what else changes then. Where
+// several lead to one state, one of them has to allow the change, and Set is that
+// of the first that does.
 type Transition struct {
 	Pos     Position
 	To      []Value    // never empty, but for Delete, where it is
@@ -128,7 +131,38 @@ func (r *reader) status(n *fault.Node) *Status {
 			c.Column = s.Column
 		}
 	}
+	r.lookAlikes(s)
 	return s
+}
+
+// lookAlikes refuses states that differ only by case or by spaces at the end. Most
+// collations take them for equal, and a write of one that looks like another is
+// refused, so that both could not be written.
+func (r *reader) lookAlikes(s *Status) {
+	seen := map[string]string{}
+	look := func(values []Value, pos Position) {
+		for _, v := range values {
+			if v.Kind != String {
+				continue
+			}
+			folded := strings.ToLower(strings.TrimRight(v.Text, " "))
+			if first, there := seen[folded]; there && first != v.Text {
+				r.faults.Add(pos, "the states %q and %q differ only by case or spaces at the end; write one of them everywhere", first, v.Text)
+				continue
+			}
+			seen[folded] = v.Text
+		}
+	}
+	look(s.Initial, s.Pos)
+	for _, t := range s.Transitions {
+		look(t.To, t.Pos)
+		if t.From != nil {
+			look(t.From.Values, t.From.Pos)
+		}
+	}
+	if s.Delete != nil && s.Delete.From != nil {
+		look(s.Delete.From.Values, s.Delete.From.Pos)
+	}
 }
 
 func (r *reader) transition(n *fault.Node, onDelete bool) Transition {

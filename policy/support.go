@@ -5,10 +5,8 @@ import "ifmatch/fault"
 // unsupported is what the language has and this build does not do yet. A value
 // of "" stands for the key whatever its value. What is built is deleted here.
 var unsupported = []struct{ path, value string }{
-	{"status", ""},
 	{"pending", ""},
 	{"number", ""},
-	{"require", ""},
 	{"partial", "proceed"},
 	{"upsert", "allow"},
 	{"upsert", "check"},

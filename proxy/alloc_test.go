@@ -38,6 +38,11 @@ var statements = []struct {
 	{name: "update", command: []byte("\x03UPDATE guarded SET k = 7 WHERE id = 4711 AND version = 12")},
 	{name: "update whole row", command: []byte("\x03UPDATE guarded SET k = 7, name = 'pen', version = 12 WHERE id = 4711")},
 	{name: "update without expectation", command: []byte("\x03UPDATE guarded SET k = 7 WHERE id = 4711")},
+	{name: "update status", command: []byte("\x03UPDATE machines SET state = 'on' WHERE id = 4711")},
+	{name: "update status that sets", command: []byte("\x03UPDATE machines SET state = 'off', k = 7 WHERE id = 4711")},
+	{name: "delete held against status", command: []byte("\x03DELETE FROM machines WHERE id = 4711")},
+	{name: "execute update status", prepare: "UPDATE machines SET state = 'on', k = ? WHERE id = ?", command: execution(7, 4711)},
+	{name: "execute update status by parameter", prepare: "UPDATE machines SET state = ? WHERE id = ?", command: execution(1, 4711)},
 	{name: "execute select", prepare: "SELECT c FROM plain WHERE id = ?", command: execution(4711)},
 	{name: "execute select guarded", prepare: "SELECT c FROM guarded WHERE id = ?", command: execution(4711)},
 	{name: "execute update", prepare: "UPDATE guarded SET k = ? WHERE id = ? AND version = ?", command: execution(7, 4711, 12)},
@@ -90,7 +95,9 @@ func BenchmarkStatement(b *testing.B) {
 // connect starts a server and gives a client of it, with a scripted backend.
 func connect(t testing.TB) *peer {
 	t.Helper()
-	p, err := policy.Parse("policy.yaml", []byte("tables:\n  shop.guarded:\n    key: [id]\n    version: version\n"))
+	p, err := policy.Parse("policy.yaml", []byte("tables:\n  shop.guarded:\n    key: [id]\n    version: version\n"+
+		"  shop.machines:\n    key: [id]\n    version: version\n    require: {deleted: 0}\n    status: {column: state, delete: {from: off}, "+
+		"transitions: [{to: on, from: off, when: k > 1}, {to: off, from: on, set: {was: state}}]}\n"))
 	if err != nil {
 		t.Fatal(err)
 	}

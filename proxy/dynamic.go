@@ -290,6 +290,9 @@ func (s *session) judge(sql []byte, db string) verdict {
 		case rewrite.Guard:
 			return verdict{refused: "a write on " + plan.Table.Label + " cannot be guarded yet when it is prepared at SQL level; send it as text or by the binary protocol"}
 		}
+		if plan.HoldsInitial() {
+			return verdict{refused: "INSERT into " + plan.Table.Label + ", whose first state is guarded, cannot be guarded yet when it is prepared at SQL level; send it as text or by the binary protocol"}
+		}
 		if c := plan.Capture(); c != nil && !c.Observes() && len(t.Statements(nil)) == 1 {
 			v.noted = plan
 		}

@@ -269,7 +269,11 @@ func (s *session) longData() error {
 	if param < st.params {
 		st.keepLong(param, p[7:])
 		if st.plan != nil {
-			binary.LittleEndian.PutUint16(p[5:], uint16(st.backendParam(param)))
+			at, used := st.backendParam(param)
+			if !used {
+				return nil // its assignment gave way to the policy's
+			}
+			binary.LittleEndian.PutUint16(p[5:], uint16(at))
 		}
 	}
 	return s.send(p)

@@ -23,6 +23,12 @@ func (s *session) insertQuery(plan *rewrite.Plan, attrs []byte) error {
 	return s.insert(&inserting{plan: plan, text: &s.text, send: func() error { return s.send(comQuery, attrs, sql) }})
 }
 
+// conflictOfInsert answers an INSERT that was not sent.
+func (s *session) conflictOfInsert(c *rewrite.Conflict) error {
+	s.row.known = false
+	return s.conflict(c)
+}
+
 // insert sends an INSERT and notes the rows that it has made as read. Tokens that
 // cannot be foretold are read in the INSERT's own transaction.
 func (s *session) insert(in *inserting) error {

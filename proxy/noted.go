@@ -9,6 +9,14 @@ import (
 // executeNoted carries out the execution of a statement of which something is
 // remembered. p is what is sent.
 func (s *session) executeNoted(st *statement, p []byte, typed bool) (done bool, err error) {
+	if st.noted.HoldsInitial() {
+		if done, err := s.holdInitial(st, typed); done || err != nil {
+			return true, err
+		}
+		if !st.noted.Inserts() && st.noted.Capture() == nil {
+			return false, nil
+		}
+	}
 	if st.noted.Inserts() {
 		if typed {
 			s.bindValues(st)
@@ -38,6 +46,23 @@ func (s *session) executeNoted(st *statement, p []byte, typed bool) (done bool, 
 		return true, s.executeAsIs(st, p, typed)
 	}
 	return true, s.client.Flush()
+}
+
+// holdInitial answers the execution of an INSERT that gives a state which the
+// policy does not allow at first.
+func (s *session) holdInitial(st *statement, typed bool) (done bool, err error) {
+	if !typed && st.params > 0 {
+		s.executed = false
+		return true, s.refuse(st.noted.Table, "parameters", "the parameters of this INSERT cannot be read, and the state that it gives may be one of them")
+	}
+	if typed {
+		s.bindValues(st)
+	}
+	if c := st.noted.BindInsert(st.text, s.values[:boundParams(st, typed)]); c != nil {
+		s.executed = false
+		return true, s.conflictOfInsert(c)
+	}
+	return false, nil
 }
 
 // executeAsIs prepares a SELECT anew without the columns that were added to it, of

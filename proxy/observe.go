@@ -28,6 +28,7 @@ type observation struct {
 	after  bool // its row is looked at once the write has its lock
 	looked bool
 	sight  rewrite.Sight
+	status *rewrite.Conflict // of its status, as the row was before it
 }
 
 // enforces reports whether statements that cannot be judged are refused in this
@@ -101,8 +102,13 @@ func (s *session) beginObserved(plan *rewrite.Plan, t *sqltext.Text, params []re
 		}
 		s.observeRefused(plan.Table, "statement")
 		return nil
-	case rewrite.Pass:
-		return o // an INSERT
+	case rewrite.Pass: // an INSERT
+		if plan.HoldsInitial() && len(params) == plan.Params() {
+			if c := plan.BindInsert(t, params); c != nil {
+				s.foresee(c)
+			}
+		}
+		return o
 	}
 	hint, refused := s.expectation()
 	if refused != "" {
@@ -117,8 +123,24 @@ func (s *session) beginObserved(plan *rewrite.Plan, t *sqltext.Text, params []re
 	// others from it: what is committed is what the write has met.
 	if o.after = s.inTransaction() || !s.status.Has(wire.StatusAutocommit); !o.after {
 		s.lookBeside(o)
+		s.lookStatus(o)
 	}
 	return o
+}
+
+// lookStatus finds out what of the row's status would have kept a write from it.
+func (s *session) lookStatus(o *observation) {
+	sql, asks, ok := o.plan.BesideStatus(o.text, o.params, &o.b, s.utf8())
+	switch {
+	case !asks:
+		return
+	case !ok, o.after && o.plan.Table.Twin() == nil: // it may be the transaction's second write of the row
+		s.observeDropped()
+		return
+	}
+	if rows, ok := s.besideRead(sql); ok {
+		o.status = o.plan.ForeseeStatus(&o.b, rows)
+	}
 }
 
 // lookBeside looks at the row of a write, where it matters.
@@ -160,9 +182,10 @@ func (s *session) relayObserved(o *observation) error {
 		return &backendError{err}
 	}
 	s.note(&ok)
-	if o.plan.Inserts() {
+	switch {
+	case o.plan.Inserts():
 		s.observeInserted(o, &ok)
-	} else {
+	case o.plan.Verdict == rewrite.Guard:
 		s.observeWritten(o, &ok)
 	}
 	s.renewObserved()
@@ -197,6 +220,10 @@ func (s *session) observeWritten(o *observation, ok *wire.OK) {
 	}
 	if o.after {
 		s.lookBeside(o)
+		if met {
+			// What others see of the row is what it was when the transaction began.
+			s.lookStatus(o)
+		}
 	}
 	form, known, _ := s.guessRow(o)
 	if o.sight.Found {
@@ -260,6 +287,8 @@ func (s *session) judgeWritten(o *observation, form []byte, known, met bool) lef
 	}
 	if c := plan.Foresee(b, o.sight, read, met); c != nil && o.looked {
 		s.foresee(c)
+	} else if o.status != nil && met {
+		s.foresee(o.status)
 	}
 	switch {
 	case read == nil && b.Source == rewrite.NoExpectation:

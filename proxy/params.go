@@ -63,7 +63,6 @@ func paramValue(p wire.Param) rewrite.Value {
 // order: the client's, and those of the guard.
 func (s *session) backendParams(st *statement) []wire.Param {
 	s.params, s.added = s.params[:0], s.added[:0]
-	seen := 0
 	for _, a := range st.args {
 		if a.Kind != rewrite.ArgClient {
 			var p wire.Param
@@ -72,9 +71,7 @@ func (s *session) backendParams(st *statement) []wire.Param {
 			continue
 		}
 		p := s.exec.Params[a.Client]
-		if a.Client == seen {
-			seen++
-		} else if p.Long {
+		if a.Again && p.Long {
 			// The backend has the long data for the first use only.
 			p = longAgain(p.Type, st.long[a.Client])
 		}
@@ -158,12 +155,13 @@ func (st *statement) keepLong(param int, data []byte) {
 	l.more = l.more || keep < len(data)
 }
 
-// backendParam gives the place of the client's parameter among the backend's.
-func (st *statement) backendParam(param int) int {
+// backendParam gives the first place of the client's parameter among the
+// backend's. used is false where it has none.
+func (st *statement) backendParam(param int) (at int, used bool) {
 	for i, a := range st.args {
 		if a.Kind == rewrite.ArgClient && a.Client == param {
-			return i
+			return i, true
 		}
 	}
-	return param
+	return 0, false
 }

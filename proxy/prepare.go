@@ -168,7 +168,7 @@ func (s *session) planStatement(st *statement) (refused *rewrite.Plan) {
 	case rewrite.Observe:
 		st.watched = plan.Observed()
 	case rewrite.Pass:
-		if plan.Capture() != nil || plan.Inserts() {
+		if plan.Capture() != nil || plan.Inserts() || plan.HoldsInitial() {
 			st.noted = plan
 		}
 	}
@@ -265,24 +265,50 @@ func (s *session) relayPrepared(st *statement) error {
 	return s.client.Flush()
 }
 
-// relayParams relays the definitions of the client's parameters and drops the
-// others.
+// relayParams relays the definitions of the client's parameters in the order of
+// the client's statement, and drops the others.
 func (s *session) relayParams(st *statement, count int) (failed *wire.ERR, err error) {
 	if st.plan == nil {
 		return s.relayDefinitions(count, nil)
 	}
-	seen := 0 // the client's parameters keep their order; one that is used twice is shown once
-	return s.relayDefinitions(count, func(i int) bool {
-		if i == count {
-			return st.params > 0 // the EOF
+	own := make([][]byte, st.params)
+	for i := range count {
+		instead, err := s.nextDefinition()
+		if err != nil {
+			return nil, err
 		}
-		shown := st.args[i].Kind == rewrite.ArgClient && st.args[i].Client == seen
-		if shown {
-			seen++
+		if instead {
+			return s.passERR()
 		}
-		return shown
-	})
+		p, err := s.payload()
+		if err != nil {
+			return nil, err
+		}
+		if a := st.args[i]; a.Kind == rewrite.ArgClient && !a.Again {
+			own[a.Client] = bytes.Clone(p)
+		}
+	}
+	for _, p := range own {
+		if p == nil {
+			p = unusedParam.Append(nil, s.caps)
+		}
+		if err := s.client.WritePacket(p); err != nil {
+			return nil, err
+		}
+	}
+	if count == 0 || s.caps.Has(wire.ClientDeprecateEOF) {
+		return nil, nil
+	}
+	_, p, err := s.endOfDefinitions()
+	if err != nil || st.params == 0 {
+		return nil, err
+	}
+	return nil, s.client.WritePacket(p)
 }
+
+// unusedParam describes a parameter of an assignment that gave way to the
+// policy's, as MariaDB describes every parameter.
+var unusedParam = wire.Column{Catalog: []byte("def"), Name: []byte("?"), Charset: 63, Type: wire.TypeVarString}
 
 // relayDefinitions relays count definitions and the EOF behind them, those that
 // are to be shown; the EOF is number count. With a nil shown it relays them all.

@@ -205,6 +205,11 @@ func (s *session) statement(attrs []byte, stmt sqltext.Span) error {
 	case rewrite.Observe:
 		return s.observeQuery(plan, kind, name, stmt)
 	}
+	if plan.HoldsInitial() {
+		if c := plan.BindInsert(&s.text, nil); c != nil {
+			return s.conflictOfInsert(c)
+		}
+	}
 	if plan.Inserts() {
 		return s.insertQuery(plan, attrs)
 	}

@@ -47,9 +47,11 @@ type Binding struct {
 	Unread   bool  // nothing says what the writer has seen, and it could lose an update
 	// Soft is an expectation that the write does not need: where it does not hold
 	// the write is sent again without it. It tells whether it held.
-	Soft bool
-	keep bool // the client's own assignment of the version stands
-	skip bool // the version stays as it was where nothing else changes
+	Soft    bool
+	scratch []byte // for the text of a constant
+	target  target // the state that it gives the row
+	keep    bool   // the client's own assignment of the version stands
+	skip    bool   // the version stays as it was where nothing else changes
 }
 
 // Refusal is the error of a statement that is not sent because of what it was
@@ -72,7 +74,7 @@ func refusal(format string, args ...any) *Refusal {
 // the values of its parameter markers; hint is nil where there is none.
 func (p *Plan) Bind(t *sqltext.Text, params []Value, hint []sqltext.Pair, b *Binding) *Refusal {
 	tab, v := p.Table, p.Table.Version
-	*b = Binding{Key: b.Key[:0]}
+	*b = Binding{Key: b.Key[:0], scratch: b.scratch}
 	for i, k := range p.key {
 		value := p.value(t, k.operand, params)
 		if !keyFits(tab.Key[i], value) {
@@ -82,6 +84,9 @@ func (p *Plan) Bind(t *sqltext.Text, params []Value, hint []sqltext.Pair, b *Bin
 	}
 	if p.limit != nil && !greater(p.value(t, *p.limit, params), UintValue(0)) {
 		return refusal("this LIMIT of %s on %s cannot be guarded; LIMIT 1 can", p.Verb, tab.Name)
+	}
+	if refused := p.bindTarget(t, params, b); refused != nil {
+		return refused
 	}
 	if v == nil {
 		if hint != nil {
@@ -109,7 +114,7 @@ func (p *Plan) Bind(t *sqltext.Text, params []Value, hint []sqltext.Pair, b *Bin
 	if refused := p.bindAssigned(t, params, b); refused != nil {
 		return refused
 	}
-	b.skip = p.bindChanges(t, params)
+	b.skip = p.bindChanges(t, params) && !p.setsColumns(b.target)
 	b.Soft = b.Source == NoExpectation && p.passesUnread(t, params)
 	return nil
 }

@@ -75,7 +75,8 @@ func (p *Plan) Judge(b *Binding, rows []Row) (Outcome, *Conflict) {
 		return InConflict, p.gone(b)
 	}
 	row, n := rows[0], len(tab.Key)
-	if p.columns() != len(row) {
+	asked := p.reasonColumns(b)
+	if p.columns()+asked != len(row) {
 		return InConflict, p.Unknown(b)
 	}
 	if !holds(row[len(row)-2]) {
@@ -89,6 +90,11 @@ func (p *Plan) Judge(b *Binding, rows []Row) (Outcome, *Conflict) {
 		}
 	}
 	if holds(row[len(row)-1]) {
+		if asked > 0 {
+			if c := p.statusConflict(b, p.rowKey(row), row[len(row)-2-asked:len(row)-2]); c != nil {
+				return InConflict, c
+			}
+		}
 		if v := tab.Version; v != nil && p.Verb == Update && v.Max > 0 && v.Bump == policy.BumpIncrement && v.External == policy.ExternalNone {
 			if whole, ok := found.Version.integer(); ok && whole.Abs >= v.Max && !whole.Neg {
 				return Full, &Conflict{Kind: Refused, Table: tab, Key: p.rowKey(row), Reason: "full", Message: fmt.Sprintf(
@@ -114,6 +120,11 @@ func holds(truth []byte) bool { return string(bytes.Trim(truth, "\x00")) == "1" 
 
 // Unknown is the conflict of a write whose reason could not be proved.
 func (p *Plan) Unknown(b *Binding) *Conflict {
+	if !p.expects(b) && p.asks(b) {
+		c := &Conflict{Kind: StatusConflict, Table: p.Table, Key: p.Table.keyText(b.Key), Reason: "unknown"}
+		c.Message = fmt.Sprintf("ifmatch: status conflict on %s %s: the reason is unknown", p.Table.Name, c.Key)
+		return c
+	}
 	c := &Conflict{Kind: VersionConflict, Table: p.Table, Key: p.Table.keyText(b.Key), Expected: p.expected(b), Reason: "unknown"}
 	c.Message = fmt.Sprintf("ifmatch: version conflict on %s %s: expected %s, found unknown", p.Table.Name, c.Key, c.Expected)
 	return c

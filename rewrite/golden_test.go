@@ -162,6 +162,9 @@ func (c *goldenCase) run(t *testing.T, sql string) string {
 	case Pass:
 		line("why", "%s", plan.Why)
 		captured(&out, plan, &text)
+		if plan.HoldsInitial() {
+			line("initial", "%s", begun(plan.BindInsert(&text, c.params)))
+		}
 		if plan.DDL {
 			line("ddl", "the schema is read again")
 		}
@@ -169,6 +172,14 @@ func (c *goldenCase) run(t *testing.T, sql string) string {
 		c.guard(t, &out, plan, &text)
 	}
 	return out.String()
+}
+
+// begun says whether an INSERT gives states that the policy allows at first.
+func begun(c *Conflict) string {
+	if c == nil {
+		return "allowed"
+	}
+	return c.Message
 }
 
 // guard adds what is sent for a guarded statement.

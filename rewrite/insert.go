@@ -38,11 +38,18 @@ func (p *planner) planInsert(i int) *Plan {
 	}
 	plan := pass("an INSERT takes nobody's update away")
 	plan.Table, plan.params = t, p.parameters()
+	plainly := verb == p.stmt.from && !view && !delayed
+	if refused := p.initialCheck(plan, plainly, part{i, next}); refused != nil {
+		return refused
+	}
+	if plan.initial != nil {
+		plan.Why = "the states that it gives are held against initial"
+	}
 	if !t.Captured() {
 		return plan
 	}
 	why := "which rows it makes is not known"
-	if verb == p.stmt.from && !view && !delayed && p.insertion(plan, part{i, next}) {
+	if plainly && p.insertion(plan, part{i, next}) {
 		switch why = "its rows count as read"; {
 		case plan.capture != nil:
 			why += fmt.Sprintf(", as they are returned; hidden columns: %d", plan.capture.Hidden)

@@ -51,12 +51,12 @@ func (p *planner) observe(plan *Plan) *Plan {
 	if plan.Verdict == Refuse && plan.Table == nil && !p.rules.Enforces(p.env) {
 		return &Plan{Verdict: Observe, DDL: true, Why: "nothing is enforced; else it would be refused", observed: plan}
 	}
-	if plan.Verdict != Pass || plan.capture != nil || plan.insert != nil {
+	if plan.Verdict != Pass || plan.capture != nil || plan.insert != nil || plan.initial != nil {
 		return plan
 	}
 	o := (&planner{reader: p.reader, rules: p.rules, env: p.env, of: policy.ModeObserve}).plan()
 	plan.DDL = plan.DDL || o.DDL
-	if o.Verdict == Pass && (o.insert == nil || o.capture != nil) {
+	if o.Verdict == Pass && (o.insert == nil || o.capture != nil) && o.initial == nil {
 		return plan
 	}
 	ddl := plan.DDL || p.oneOf(p.stmt.from, "TRUNCATE", "DROP", "RENAME", "ALTER", "CREATE")

@@ -38,13 +38,17 @@ func (p *planner) oneRow(plan *Plan, where, end int) *Plan {
 	if refused := p.versionFits(plan); refused != nil {
 		return refused
 	}
-	if !p.env.UTF8 && !t.ascii() {
+	if !p.env.UTF8 && (!t.ascii() || !t.asciiGuards()) {
 		return refuse(t, "the guard of %s has names beyond ASCII, which this session's character set may not have; SET NAMES utf8mb4", t.Name)
 	}
 	if refused := p.crossCheck(plan, fixed); refused != nil {
 		return refused
 	}
+	plan.hold()
 	plan.Why = "one row by its whole key"
+	if len(t.require) > 0 || plan.change != nil || t.status != nil && verb == Delete && t.status.deletion >= 0 {
+		plan.Why += ", held against the policy's conditions on it"
+	}
 	return plan
 }
 

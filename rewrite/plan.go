@@ -77,29 +77,33 @@ type Plan struct {
 	// DDL is set where a statement that passes may change what the rules rest on.
 	DDL bool
 
-	params    []int32    // tokens of the parameter markers
-	target    part       // table reference, alias included
-	qualifier string     // name by which added columns are qualified
-	set       part       // assignments of an UPDATE, without SET
-	where     part       // condition, without WHERE
-	wrap      bool       // the condition needs parentheses before AND
-	key       []keyPart  // one for each key column
-	rest      []part     // conjuncts that are neither key nor the row's version
-	own       *Operand   // version = operand in WHERE
-	ownTerm   *Operand   // term = operand in WHERE
-	ownParts  []part     // the conjuncts of own and ownTerm, where they are guards
-	assigned  assignment // what the statement itself does to the version column
-	setTerm   *Operand   // term = constant in SET
-	relative  bool       // every assignment is n = n ± operand
-	steps     []Operand  // these operands
-	changes   []change   // all assignments but the version's, where noop: skip can compare them
-	moves     []move     // assignments to key columns
-	termSet   bool       // the statement itself sets the term
-	limit     *Operand   // LIMIT
-	capture   *Capture   // of a SELECT that shows guarded rows
-	bare      *Plan      // in its place, see For
-	insert    *insertion // of an INSERT whose rows are known
-	observed  *Plan      // what would become of the statement if its tables were enforced
+	params    []int32       // tokens of the parameter markers
+	target    part          // table reference, alias included
+	qualifier string        // name by which added columns are qualified
+	set       part          // assignments of an UPDATE, without SET
+	where     part          // condition, without WHERE
+	wrap      bool          // the condition needs parentheses before AND
+	key       []keyPart     // one for each key column
+	rest      []part        // conjuncts that are neither key nor the row's version
+	own       *Operand      // version = operand in WHERE
+	ownTerm   *Operand      // term = operand in WHERE
+	ownParts  []part        // the conjuncts of own and ownTerm, where they are guards
+	assigned  assignment    // what the statement itself does to the version column
+	setTerm   *Operand      // term = constant in SET
+	relative  bool          // every assignment is n = n ± operand
+	steps     []Operand     // these operands
+	changes   []change      // all assignments but the version's, where noop: skip can compare them
+	moves     []move        // assignments to key columns
+	termSet   bool          // the statement itself sets the term
+	limit     *Operand      // LIMIT
+	capture   *Capture      // of a SELECT that shows guarded rows
+	bare      *Plan         // in its place, see For
+	insert    *insertion    // of an INSERT whose rows are known
+	change    *statusChange // of the status column
+	held      []string      // guards of require and status, ready to be added
+	heldSets  []string      // by group, what its transitions set
+	initial   *initialCheck // of an INSERT that has to give certain states
+	observed  *Plan         // what would become of the statement if its tables were enforced
 }
 
 // keyPart is the conjunct that fixes a key column.

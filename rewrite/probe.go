@@ -8,7 +8,8 @@ import (
 
 // Probe is a SELECT that says why a guarded write met no row: it reads the row
 // of the write's key as it is now, under a lock, with the client's own rights.
-// Its columns are the key, the version, the term if there is one, and two
+// Its columns are the key, the version, the term if there is one, what reason.go
+// says of the status, and two
 // truths, '1' or '0': whether the client's own condition holds and whether the
 // guard does. Every column is a binary string, in UTF-8, in both protocols.
 type Probe struct {
@@ -30,7 +31,7 @@ const (
 // Probe builds the probe of an execution. For a prepared statement the probe is
 // one too, with the client's parameters in their own types.
 func (p *Plan) Probe(t *sqltext.Text, b *Binding, prepared bool, lock Lock) Probe {
-	w := writer{Plan: p, sql: t.SQL, toks: tokens(t), b: b}
+	w := writer{Plan: p, sql: t.SQL, toks: tokens(t), b: b, target: b.target, lock: lock}
 	w.lit("SELECT ")
 	for _, c := range p.Table.Key {
 		w.shown(c)
@@ -43,6 +44,9 @@ func (p *Plan) Probe(t *sqltext.Text, b *Binding, prepared bool, lock Lock) Prob
 			w.shown(*v.Term)
 			w.lit(", ")
 		}
+	}
+	if p.asks(b) {
+		w.reasons()
 	}
 	w.truth(func() {
 		for i, c := range p.rest {
@@ -127,7 +131,7 @@ func (w *writer) truth(condition func(), there bool) {
 func (p *Plan) Needed(b *Binding) bool {
 	v := p.Table.Version
 	switch {
-	case p.Table.Settings.Missing == policy.MissingConflict:
+	case p.Table.Settings.Missing == policy.MissingConflict, p.asks(b):
 		return true
 	case v == nil:
 		return false

@@ -44,7 +44,18 @@ const (
 // Arg is one parameter of a prepared statement as the backend knows it.
 type Arg struct {
 	Kind   ArgKind
-	Client int // ordinal among the client's parameters
+	Client int  // ordinal among the client's parameters
+	Again  bool // the client's parameter stands before it already
+}
+
+// repeated marks the parameters of the client's that stand in a statement before.
+func repeated(args []Arg, params int) {
+	seen := make([]bool, params)
+	for i, a := range args {
+		if a.Kind == ArgClient {
+			args[i].Again, seen[a.Client] = seen[a.Client], true
+		}
+	}
 }
 
 // Value gives the value of an argument that is not the client's.
@@ -120,6 +131,10 @@ type writer struct {
 	buf  []byte
 	args []Arg
 	as   string // name by which columns are qualified, where it is not the plan's
+	// target is the state that the statement gives its row.
+	target target
+	lock   Lock   // that sub-selects take, in a probe
+	stated *Value // stands for the state that the statement gives, where its text cannot
 }
 
 // name gives the name by which columns are qualified.
@@ -133,7 +148,7 @@ func (w *writer) name() string {
 // AppendText appends the guarded statement for one execution to dst. t is the
 // text that was bound.
 func (p *Plan) AppendText(dst []byte, t *sqltext.Text, b *Binding) []byte {
-	w := writer{Plan: p, sql: t.SQL, toks: tokens(t), b: b, buf: dst}
+	w := writer{Plan: p, sql: t.SQL, toks: tokens(t), b: b, buf: dst, target: b.target}
 	w.statement()
 	return w.buf
 }
@@ -141,8 +156,9 @@ func (p *Plan) AppendText(dst []byte, t *sqltext.Text, b *Binding) []byte {
 // Prepared gives the guarded statement as it is prepared at the backend, and
 // what each of its parameters is.
 func (p *Plan) Prepared(t *sqltext.Text) (sql []byte, args []Arg) {
-	w := writer{Plan: p, sql: t.SQL, toks: tokens(t)}
+	w := writer{Plan: p, sql: t.SQL, toks: tokens(t), target: p.targetOf(t, new([]byte))}
 	w.statement()
+	repeated(w.args, p.Params())
 	return w.buf, w.args
 }
 
@@ -166,7 +182,7 @@ func (w *writer) tokens(p part) {
 // count records the client's parameters in p.
 func (w *writer) count(p part) {
 	for i := ordinal(w.params, p.from); i < len(w.params) && int(w.params[i]) < p.to; i++ {
-		w.args = append(w.args, Arg{ArgClient, i})
+		w.args = append(w.args, Arg{Kind: ArgClient, Client: i})
 	}
 }
 
@@ -198,7 +214,18 @@ func (w *writer) statement() {
 		w.count(part{tok, to})
 		at, tok = end, to
 	}
-	if w.Verb == Update && w.Table.Version != nil && w.Table.Version.External == policy.ExternalNone {
+	if w.setsColumns(w.target) {
+		upTo(w.set.from)
+		w.lit(" ")
+		if to := w.target; to.kind == targetGroup && w.heldSets != nil && w.heldSets[to.group] != "" {
+			w.lit(w.heldSets[to.group])
+		} else {
+			w.apart((*writer).settings)
+		}
+		w.assignments()
+		at, tok = w.toks[w.set.to-1].End, w.set.to
+		w.gap(at)
+	} else if w.versions() {
 		if a := w.assigned; a.kind == unassigned && w.skips() {
 			upTo(w.set.from)
 			w.bumpFirst()
@@ -331,10 +358,34 @@ func tick(fsp int) string {
 
 // guard appends what must hold of the row besides the client's own condition.
 func (w *writer) guard() {
-	v := w.Table.Version
-	if v == nil {
-		return
+	if w.Table.Version != nil {
+		w.versionGuard(w.Table.Version)
 	}
+	w.statusGuard()
+}
+
+// statusGuard appends what require and status ask of the row.
+func (w *writer) statusGuard() {
+	switch {
+	case len(w.Table.require) == 0 && w.target.kind == targetNone:
+		return
+	case w.held != nil && w.as == "" && w.target.kind != targetByRow:
+		w.buf = append(w.buf, w.held[w.target.guard()]...)
+	default:
+		w.apart((*writer).states)
+	}
+}
+
+// apart lets f write on. Its pieces are functions, for which the writer must
+// stand in memory of its own; one that does without stays on the stack.
+func (w *writer) apart(f func(*writer)) {
+	own := *w
+	f(&own)
+	w.buf, w.args = own.buf, own.args
+}
+
+// versionGuard appends what must hold of the version.
+func (w *writer) versionGuard(v *Version) {
 	w.expectation(v)
 	if w.Verb != Update {
 		return

@@ -46,6 +46,9 @@ type Table struct {
 	Key      []Column
 	Version  *Version // nil where the policy guards no version
 	Ignore   []string
+	require  []condition
+	status   *machine      // nil where the policy has no status
+	fault    error         // what is wrong with the SQL of the policy
 	columns  *schema.Table // nil without a service account
 	twin     *Table        // what it is while it is observed
 	watched  *Table        // of a twin: the table itself
@@ -92,6 +95,7 @@ func Compile(p *policy.Policy, c *schema.Catalog) *Rules {
 	for _, pt := range p.Tables {
 		name := schema.Name{Schema: pt.Name.Schema, Name: pt.Name.Table}
 		t := compileTable(pt, name, c.Table(name))
+		t.compileStatus(pt, c)
 		r.tables[r.fold(name)] = t
 		r.schemas[r.fold(name).Schema] = true
 		r.word(name.Name)

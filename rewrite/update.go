@@ -81,6 +81,8 @@ func (p *planner) indirect(t *Table, view bool, verb int) *Plan {
 	switch {
 	case view:
 		return refuse(t, "a write through a view on %s cannot be guarded yet; write the table itself", t.Name)
+	case t.fault != nil:
+		return refuse(t, "the policy's SQL for %s cannot be said", t.Name)
 	case verb != p.stmt.from:
 		return refuse(t, "%s behind WITH on %s cannot be guarded yet; write it without", strings.ToUpper(string(p.Bytes(verb))), t.Name)
 	}
@@ -181,6 +183,9 @@ func (p *planner) assignments(plan *Plan) *Plan {
 		}
 	}
 	plan.changes = p.changes(plan, list)
+	if refused := p.statusChange(plan, list); refused != nil {
+		return refused
+	}
 	if ignored {
 		plan.Verdict, plan.Strategy = Pass, NoStrategy
 		plan.Why = "it sets ignored columns alone"

@@ -16,7 +16,7 @@ import (
 var classes = map[string]schema.Class{
 	"tinyint": schema.Integer, "int": schema.Integer, "bigint": schema.Integer, "decimal": schema.Decimal,
 	"varchar": schema.String, "char": schema.String, "text": schema.String, "varbinary": schema.Binary, "binary": schema.Binary,
-	"datetime": schema.Temporal, "timestamp": schema.Temporal, "date": schema.Date, "bit": schema.Bit, "uuid": schema.Other,
+	"datetime": schema.Temporal, "timestamp": schema.Temporal, "date": schema.Date, "bit": schema.Bit, "uuid": schema.Other, "enum": schema.Enum,
 }
 
 // world gives rules of testdata/shop.yaml over the tables of testdata/shop.schema.
@@ -55,6 +55,7 @@ func world(t testing.TB) *Rules {
 			t.Fatalf("no table %s in the schema", n)
 		}
 		r.tables[n] = compileTable(pt, n, tables[n])
+		r.tables[n].compileStatus(pt, r.Catalog)
 	}
 	return r
 }
@@ -91,7 +92,14 @@ func readTable(t testing.TB, n schema.Name, columns string) *schema.Table {
 			c.Length = length
 		}
 		for _, w := range words[2:] {
+			if value, ok := strings.CutPrefix(w, "default="); ok {
+				c.Default = &value
+			}
 			switch w {
+			case "auto":
+				c.AutoIncrement = true
+			case "onupdate":
+				c.OnUpdateNow = true
 			case "key":
 				table.Key = append(table.Key, c.Name)
 			case "null":

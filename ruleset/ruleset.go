@@ -76,7 +76,7 @@ func (s *Source) catalog(ctx context.Context, p *policy.Policy) (*schema.Catalog
 	if err != nil {
 		return nil, fmt.Errorf("read the schema of the backend: %w", err)
 	}
-	if err := schema.Check(c, p).Err(); err != nil {
+	if err := Check(c, p).Err(); err != nil {
 		return nil, err
 	}
 	for _, unseen := range c.Unseen {
@@ -102,12 +102,25 @@ func Offline(p *policy.Policy) (*schema.Catalog, error) {
 	for _, pos := range p.Observing() {
 		faults.Add(pos, "mode: observe needs a service account, to read the rows beside the clients")
 	}
-	faults.Sort()
+	c := Unknown()
+	faults = append(faults, rewrite.CheckSQL(p, c)...)
 	if err := faults.Err(); err != nil {
 		return nil, err
 	}
-	return schema.Offline(sqltext.MySQL, offlineVersion), nil
+	return c, nil
 }
+
+// Check gives all that is wrong with a policy that can be read: what does not fit
+// the catalog, and the SQL in it. Against a catalog of no backend it is the keys
+// that are missing and the syntax.
+func Check(c *schema.Catalog, p *policy.Policy) policy.Faults {
+	faults := append(schema.Check(c, p), rewrite.CheckSQL(p, c)...)
+	faults.Sort()
+	return faults
+}
+
+// Unknown gives the catalog of a backend that is not known.
+func Unknown() *schema.Catalog { return schema.Offline(sqltext.MySQL, offlineVersion) }
 
 // offlineVersion is the server version that executable comments are read for
 // where no server is known.

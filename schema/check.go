@@ -268,34 +268,6 @@ func (e *entry) checkIgnore() {
 	}
 }
 
-// checkConditions asks that the columns exist that conditions, the status and
-// numbering name.
-func (e *entry) checkConditions() {
-	require := func(conditions []policy.Condition) {
-		for _, c := range conditions {
-			e.column(c.Column, c.Pos)
-		}
-	}
-	require(e.Require)
-	if e.Number != nil {
-		e.column(e.Number.Column, e.PosOf("number.column"))
-	}
-	if e.Status == nil {
-		return
-	}
-	e.column(e.Status.Column, e.PosOf("status.column"))
-	transitions := e.Status.Transitions
-	if e.Status.Delete != nil {
-		transitions = append(slices.Clone(transitions), *e.Status.Delete)
-	}
-	for _, t := range transitions {
-		require(t.Require)
-		for _, set := range t.Set {
-			e.column(set.Column, set.Pos)
-		}
-	}
-}
-
 func contains(names []string, name string) bool {
 	return slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, name) })
 }
@@ -303,4 +275,13 @@ func contains(names []string, name string) bool {
 // item is the key under which a policy keeps the position of a list's item.
 func item(key string, i int) string {
 	return key + "[" + strconv.Itoa(i) + "]"
+}
+
+// Missing says why a name stands for nothing that can be read, "" where it does,
+// or where it is not known: offline, and of a schema that was not read.
+func (c *Catalog) Missing(n Name) string {
+	if c.offline || c.Table(n) != nil || c.View(n) != nil || c.others[c.Fold(n)] != "" || len(c.tableNames(n.Schema)) == 0 {
+		return ""
+	}
+	return c.noTable(n)
 }

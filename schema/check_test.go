@@ -21,6 +21,7 @@ var checked = []string{
 	"CREATE TABLE floats (f FLOAT PRIMARY KEY, version INT)",
 	"CREATE TABLE old (id INT PRIMARY KEY, version INT) ENGINE=MyISAM",
 	"CREATE TABLE types (id INT PRIMARY KEY, p POINT, g GEOMETRYCOLLECTION, l LINESTRING, m MULTIPOLYGON, b BIT(3), e ENUM('a'), s SET('a'), j JSON, lb LONGBLOB)",
+	"CREATE TABLE machine (id INT PRIMARY KEY, st ENUM('NEW','in use','it''s','a,b','é') NOT NULL, flags SET('x','y'), word VARCHAR(5), fixed CHAR(5), n TINYINT, u BIGINT UNSIGNED, b BIT(3), d DECIMAL(5,2), doc TEXT, g INT AS (n + 1) VIRTUAL)",
 	"CREATE VIEW shown AS SELECT id, version FROM products",
 }
 
@@ -87,6 +88,18 @@ func TestCheck(t *testing.T) {
 		{"unknown ignored column", "@.products: {version: version, ignore: [name, ^nmae]}", []string{`@.products has no column "nmae", did you mean "name"?`}},
 		{"ignored key", "@.products: {version: version, ignore: [^ID]}", []string{`"id" is a key column of @.products`}},
 
+		{"states that are members", `@.machine: {status: {column: st, initial: [NEW], transitions: [{to: ["it's", "a,b", é], from: {not: in use}, require: {flags: "x,y", n: -128, u: 18446744073709551615, d: 1.50, b: 7, fixed: abcde, doc: anything at all, word: null}}]}}`, nil},
+		{"states that are no members", "@.machine: {status: {column: st, initial: ^[NWE], transitions: [^^{to: [in-use, new], from: ^{not: 1}}], delete: {from: ^OLD}}}",
+			[]string{`column "st" of @.machine cannot hold 'NWE': it is no member of the enum`, `column "st" of @.machine cannot hold 'in-use': it is no member of the enum, did you mean "in use"?`,
+				`column "st" of @.machine cannot hold 'new': it is no member of the enum, did you mean "NEW"?`, `column "st" of @.machine cannot hold 1: it is no member`, `column "st" of @.machine cannot hold 'OLD'`}},
+		{"NULL where there is none", "@.machine: {status: {column: st, initial: ^[null], transitions: [^{to: null, from: null}]}}",
+			[]string{`column "st" of @.machine cannot be NULL`, `column "st" of @.machine cannot be NULL`}},
+		{"values that no row can have", `@.machine: {require: {word: ^abcdef, fixed: ^"a ", n: ^^^[128, x, 1.5], u: ^-1, d: ^many, flags: ^"x,z"}}`,
+			[]string{`column "word" of @.machine cannot hold 'abcdef': it is of type varchar(5)`, `column "fixed" of @.machine cannot hold 'a ': it is of type char(5), which drops spaces at the end`,
+				`column "n" of @.machine cannot hold 'x': it is of type tinyint, which wants a number`, `column "n" of @.machine cannot hold 1.5: it is of type tinyint`, `column "n" of @.machine cannot hold 128: it is of type tinyint`,
+				`column "u" of @.machine cannot hold -1: it is of type bigint unsigned`, `column "d" of @.machine cannot hold 'many': it is of type decimal, which wants a number`, `column "flags" of @.machine cannot hold 'x,z': it is no member of the set`}},
+		{"columns that cannot be set", "@.machine: {status: {column: ^g, transitions: [{to: 1, set: {st: NOW(), id: ^1}}]}}",
+			[]string{`status column "g" of @.machine is generated`, `column "id" of @.machine is part of the key, which "set" cannot change`}},
 		{"unknown columns of conditions", "@.products: {version: version, require: {deleted: ^0}, status: {column: ^statos, transitions: [{to: a, require: {x1: ^1}, set: {y1: ^NOW()}}], delete: {from: [a], require: {z1: ^1}}}}",
 			[]string{`@.products has no column "deleted"`, `@.products has no column "statos"`,
 				`@.products has no column "x1"`, `@.products has no column "y1"`, `@.products has no column "z1"`}},

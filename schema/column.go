@@ -59,6 +59,8 @@ type Column struct {
 
 	Charset, Collation string // of String, Enum and Set
 
+	Members []string // of Enum and Set, in their order
+
 	// Default is the value that a new row gets, as text, or an expression of
 	// the server's where DefaultIsExpression; nil for no default and NULL.
 	Default             *string
@@ -142,6 +144,9 @@ func (c *Column) describe() string {
 func (c *Column) apply(columnType, extra string) {
 	c.Class = classOf(c.DataType)
 	c.Unsigned = strings.Contains(strings.ToLower(columnType), " unsigned") && (c.Class == Integer || c.Class == Decimal || c.Class == Float)
+	if c.Class == Enum || c.Class == Set {
+		c.Members = members(columnType)
+	}
 	extra = strings.ToLower(extra)
 	c.AutoIncrement = strings.Contains(extra, "auto_increment")
 	c.OnUpdateNow = strings.Contains(extra, "on update current_timestamp")
@@ -149,6 +154,25 @@ func (c *Column) apply(columnType, extra string) {
 	// MySQL says DEFAULT_GENERATED of a default that is an expression.
 	c.Generated = strings.Contains(extra, "virtual generated") || strings.Contains(extra, "stored generated")
 	c.DefaultIsExpression = strings.Contains(extra, "default_generated")
+}
+
+// members reads enum('a','b'), in which both servers write strings as
+// append_unescaped does.
+func members(columnType string) (all []string) {
+	_, rest, _ := strings.Cut(columnType, "('")
+	for rest != "" {
+		end := 0
+		for end < len(rest) && (rest[end] != '\'' || strings.HasPrefix(rest[end:], "''")) {
+			if rest[end] == '\'' || rest[end] == '\\' {
+				end++
+			}
+			end++
+		}
+		end = min(end, len(rest))
+		all = append(all, unquoteDefault(rest[:end]))
+		_, rest, _ = strings.Cut(rest[end:], ",'")
+	}
+	return all
 }
 
 // applyMariaDBDefault reads COLUMN_DEFAULT as MariaDB prints it since 10.2.7:

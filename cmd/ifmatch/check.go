@@ -10,6 +10,7 @@ import (
 
 	"ifmatch/conf"
 	"ifmatch/policy"
+	"ifmatch/rewrite"
 	"ifmatch/ruleset"
 	"ifmatch/schema"
 )
@@ -53,6 +54,7 @@ func check(cmd *cobra.Command, cfg *conf.Config) error {
 		if cmd.Flags().Changed("backend") {
 			return usage(fmt.Errorf("--backend needs --service-user, the account that reads the schema"))
 		}
+		faults = append(faults, rewrite.CheckSQL(p, ruleset.Unknown())...)
 		if err := faults.Err(); err != nil {
 			return err
 		}
@@ -70,8 +72,7 @@ func check(cmd *cobra.Command, cfg *conf.Config) error {
 	if err != nil {
 		return fmt.Errorf("read the schema of %s: %w", cfg.Backend, err)
 	}
-	faults = append(faults, schema.Check(c, p)...)
-	faults.Sort()
+	faults = append(faults, ruleset.Check(c, p)...)
 	for _, w := range c.Writers(ruleset.Names(p)) {
 		fmt.Fprintf(out, "warning: %s %s can write %s behind the proxy's back: %s\n", w.Kind, w.Name, w.Table, w.Detail)
 	}

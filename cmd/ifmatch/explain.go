@@ -157,6 +157,11 @@ func explainOne(rules *rewrite.Rules, t *sqltext.Text, env rewrite.Env) explanat
 	switch plan.Verdict {
 	case rewrite.Pass, rewrite.Observe:
 		e.Verdict, e.SQL = rewrite.Pass.String(), e.Statement
+		if plan.HoldsInitial() && sqltext.Placeholders(t, 0, len(t.Tokens)) == 0 {
+			if conflict := plan.BindInsert(t, nil); conflict != nil {
+				e.Verdict, e.SQL, e.Why = rewrite.Refuse.String(), "", conflict.Message
+			}
+		}
 	case rewrite.Refuse:
 		e.Why = plan.Reason
 	case rewrite.Guard:

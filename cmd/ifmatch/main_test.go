@@ -21,6 +21,20 @@ func TestCommands(t *testing.T) {
 	keyless := write("keyless.yaml", "tables:\n  shop.products: {version: version}\n")
 	wrong := write("wrong.yaml", "tables:\n  shop.products: {verison: version, key: 5}\n")
 	later := write("later.yaml", "tables:\n  shop.products: {key: [id], version: version, partial: proceed}\n")
+	broken := write("broken.yaml", `tables:
+  shop.products:
+    key: [id]
+    status:
+      column: status
+      transitions:
+        - to: sold
+          unless: size = = 1
+          set: {sold_by: RAND()}
+`)
+	circle := write("circle.yaml", `tables:
+  shop.products:
+    status: {column: status, transitions: [{to: sold, set: {a: b, b: a}}]}
+`)
 	const update = "UPDATE products SET price = 5 WHERE id = 100 AND version = 3"
 
 	for _, c := range []struct {
@@ -51,6 +65,11 @@ func TestCommands(t *testing.T) {
 		{name: "check lists every fault", args: []string{"check", "--policy", wrong}, exit: exitUsage,
 			err: []string{`wrong.yaml:2:19: `, `did you mean "version"?`, "wrong.yaml:2:42: "}},
 		{name: "check what is not built", args: []string{"check", "--policy", later}, exit: exitUsage, err: []string{"later.yaml:2:48: not supported yet: partial: proceed"}},
+		{name: "check SQL in a policy", args: []string{"check", "--policy", broken}, exit: exitUsage,
+			err: []string{`broken.yaml:8:19: this SQL cannot be read at its character 8, near "= 1"`, "broken.yaml:9:26: RAND() is not taken"}},
+		{name: "check columns that are made of one another", args: []string{"check", "--policy", circle}, exit: exitUsage,
+			err: []string{`circle.yaml:3:`, `of "set" are made of one another`}},
+		{name: "explain with broken SQL in the policy", args: []string{"explain", "--policy", broken, update}, exit: exitUsage, err: []string{"broken.yaml:8:19: "}},
 		{name: "check no policy", args: []string{"check", "--policy", filepath.Join(dir, "none.yaml")}, exit: exitUsage, err: []string{"none.yaml"}},
 		{name: "check a backend without an account", args: []string{"check", "--policy", good, "--backend", "127.0.0.1:1"}, exit: exitUsage, err: []string{"--service-user"}},
 		{name: "no command", exit: exitUsage, err: []string{"a command is missing"}},
