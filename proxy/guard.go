@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"bytes"
-	"errors"
 	"strings"
 	"time"
 
@@ -139,26 +138,11 @@ func (s *session) try(g *guarded, try int) (done bool, err error) {
 	if err := s.sendGuarded(g); err != nil {
 		return true, err
 	}
-	first, _, err := s.next()
-	if err != nil {
+	ok, p, failed, err := s.writeAnswer()
+	if failed || err != nil {
 		return true, err
 	}
 	s.srv.cfg.Meter.Seconds(stageBackend, time.Since(start))
-	if first == wire.ERRHeader {
-		return true, s.failWrite()
-	}
-	if first != wire.OKHeader {
-		return true, &backendError{errors.New("a write was answered by a result set")}
-	}
-	p, err := s.payload()
-	if err != nil {
-		return true, err
-	}
-	ok, err := wire.ParseOK(p, s.caps)
-	if err != nil {
-		return true, &backendError{err}
-	}
-	s.note(&ok)
 	switch {
 	case matched(&ok, g.plan.Verb):
 		return true, s.succeed(g, &ok, p)
@@ -177,6 +161,30 @@ func (s *session) try(g *guarded, try int) (done bool, err error) {
 		return true, &backendError{err}
 	}
 	return s.explain(g, &ok, p, try)
+}
+
+// writeAnswer reads the server's answer to a write. failed is whether it was an
+// error, which the client then has; else p is the packet of ok, until the next one.
+func (s *session) writeAnswer() (ok wire.OK, p []byte, failed bool, err error) {
+	first, _, err := s.next()
+	if err != nil {
+		return ok, nil, false, err
+	}
+	switch first {
+	case wire.OKHeader:
+	case wire.ERRHeader:
+		return ok, nil, true, s.failWrite()
+	default:
+		return ok, nil, false, &backendError{&wire.MalformedError{What: "a write was answered by a result set"}}
+	}
+	if p, err = s.payload(); err != nil {
+		return ok, nil, false, err
+	}
+	if ok, err = wire.ParseOK(p, s.caps); err != nil {
+		return ok, nil, false, &backendError{err}
+	}
+	s.note(&ok)
+	return ok, p, false, nil
 }
 
 // unmet answers with the server's OK to a write that met no row, and should not.

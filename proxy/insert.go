@@ -44,25 +44,10 @@ func (s *session) insert(in *inserting) error {
 	if err := in.send(); err != nil {
 		return err
 	}
-	first, _, err := s.next()
-	if err != nil {
+	ok, p, failed, err := s.writeAnswer()
+	if failed || err != nil {
 		return err
 	}
-	if first == wire.ERRHeader {
-		return s.failWrite()
-	}
-	if first != wire.OKHeader {
-		return &backendError{&wire.MalformedError{What: "an INSERT was answered by a result set"}}
-	}
-	p, err := s.payload()
-	if err != nil {
-		return err
-	}
-	ok, err := wire.ParseOK(p, s.caps)
-	if err != nil {
-		return &backendError{err}
-	}
-	s.note(&ok)
 	if !keeps {
 		return s.finish(&ok, p)
 	}

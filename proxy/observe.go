@@ -163,25 +163,10 @@ func (s *session) lookBeside(o *observation) {
 // relayObserved relays the answer to an observed write and takes over what it
 // tells, before the client hears of it.
 func (s *session) relayObserved(o *observation) error {
-	first, _, err := s.next()
-	if err != nil {
+	ok, p, failed, err := s.writeAnswer()
+	if failed || err != nil {
 		return err
 	}
-	if first == wire.ERRHeader {
-		return s.failWrite()
-	}
-	if first != wire.OKHeader {
-		return &backendError{&wire.MalformedError{What: "a write was answered by a result set"}}
-	}
-	p, err := s.payload()
-	if err != nil {
-		return err
-	}
-	ok, err := wire.ParseOK(p, s.caps)
-	if err != nil {
-		return &backendError{err}
-	}
-	s.note(&ok)
 	switch {
 	case o.plan.Inserts():
 		s.observeInserted(o, &ok)
