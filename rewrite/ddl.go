@@ -1,6 +1,7 @@
 package rewrite
 
 import (
+	"slices"
 	"strings"
 
 	"ifmatch/policy"
@@ -176,6 +177,9 @@ func (p *planner) alterTable(i int, named *Table) *Plan {
 			if isName && t.guardColumn(name) && !p.word(j-1, "AFTER") {
 				return refuse(t, "ALTER TABLE that names %s, which the guard of %s rests on; let an account with mode off do it", name, t.Name)
 			}
+			if isName && t.stateColumn(name) && p.takesColumn(j) {
+				return refuse(t, "ALTER TABLE that drops or renames %s, which the guard of %s rests on; let an account with mode off do it", name, t.Name)
+			}
 		}
 	}
 	return nil
@@ -188,6 +192,35 @@ func (t *Table) guardColumn(name string) bool {
 	}
 	v := t.Version
 	return v != nil && (sameName(v.Column.Name, name) || v.Term != nil && sameName(v.Term.Name, name))
+}
+
+// stateColumn reports whether require or status of t judge the column. Other than
+// those of [Table.guardColumn] its type may change: the rules are made anew.
+func (t *Table) stateColumn(name string) bool {
+	judges := func(conditions []condition) bool {
+		return slices.ContainsFunc(conditions, func(c condition) bool { return sameName(c.column.Name, name) })
+	}
+	m := t.status
+	return judges(t.require) || m != nil && (sameName(m.column.Name, name) ||
+		slices.ContainsFunc(m.transitions, func(tr transition) bool { return judges(tr.require) }))
+}
+
+// takesColumn reports whether the name at i is that of a column which ALTER TABLE
+// drops or gives another name.
+func (p *planner) takesColumn(i int) bool {
+	before := i - 1
+	if p.word(before, "EXISTS") && p.word(before-1, "IF") {
+		before -= 2
+	}
+	if p.word(before, "COLUMN") {
+		before--
+	}
+	if p.word(before, "CHANGE") {
+		is, _ := p.Name(i)
+		becomes, ok := p.Name(i + 1)
+		return !ok || !sameName(is, becomes)
+	}
+	return p.oneOf(before, "DROP", "RENAME")
 }
 
 // create refuses what would hide a guarded table or write it out of sight.
@@ -210,6 +243,23 @@ func (p *planner) create(i int, what string, at int, t *Table) *Plan {
 	return nil
 }
 
+// assignsNew reports whether NEW.column at i, in the body of a trigger, may be given
+// a value there: in a SET, or by INTO.
+func (p *planner) assignsNew(body part, i int) bool {
+	if p.op(i+3, ":=") {
+		return true
+	}
+	for j := i - 1; j >= body.from && !p.op(j, ";"); j-- {
+		switch {
+		case p.word(j, "INTO"):
+			return !p.oneOf(j-1, "INSERT", "REPLACE", "IGNORE", "LOW_PRIORITY")
+		case p.word(j, "SET"):
+			return p.op(i+3, "=") && (j == i-1 || p.op(i-1, ","))
+		}
+	}
+	return false
+}
+
 // program refuses a trigger or an event whose body may write a guarded table,
 // or that changes what the guard of its own table rests on.
 func (p *planner) program(i int, what string, at int) *Plan {
@@ -230,11 +280,18 @@ func (p *planner) program(i int, what string, at int) *Plan {
 		return refused
 	}
 	t := p.mentioned(part{at, body.from})
-	if what != "TRIGGER" || t == nil || t.Version == nil || t.Version.Bump == policy.BumpNone {
+	if what != "TRIGGER" || t == nil {
 		return nil
 	}
+	versioned := t.Version != nil && t.Version.Bump != policy.BumpNone
 	for j := body.from; j < body.to; j++ {
-		if name, ok := p.Name(j); ok && p.op(j-1, ".") && p.is(j-2, "NEW") && t.guardColumn(name) {
+		name, ok := p.Name(j)
+		if !ok || !p.op(j-1, ".") || !p.is(j-2, "NEW") {
+			continue
+		}
+		// To read the status is what triggers that keep a history do.
+		sets := t.status != nil && sameName(name, t.status.column.Name) && p.assignsNew(body, j-2)
+		if sets || versioned && t.guardColumn(name) {
 			return refuse(t, "%s TRIGGER that names NEW.%s, which the guard of %s rests on; let an account with mode off do it", verb, name, t.Name)
 		}
 	}

@@ -1,6 +1,8 @@
 package rewrite
 
 import (
+	"slices"
+
 	"ifmatch/policy"
 	"ifmatch/sqltext"
 )
@@ -81,12 +83,29 @@ func (p *Plan) Renewal(t *sqltext.Text, params []Value, b *Binding, changed bool
 			r.Fate, r.Token = Renewed, Token{Version: next, Term: b.Expected.Term}
 		}
 	}
-	if r.Fate == Renewed && p.setTerm != nil {
+	if r.Fate == Renewed && p.policySetsTerm(b) {
+		r.Fate = Unsaid
+	} else if r.Fate == Renewed && p.setTerm != nil {
 		r.Token.Term = p.value(t, *p.setTerm, params)
 	} else if r.Fate == Renewed && v.Term != nil && (p.termSet || r.Token.Term.Kind == NoValue) {
 		r.Fate = Unsaid
 	}
 	return r
+}
+
+// policySetsTerm reports whether the term may be one that a transition sets.
+func (p *Plan) policySetsTerm(b *Binding) bool {
+	m, v := p.Table.status, p.Table.Version
+	if m == nil || v.Term == nil {
+		return false
+	}
+	switch b.target.kind {
+	case targetGroup:
+		return m.setsBy(m.groups[b.target.group].by, v.Term.Name)
+	case targetByRow:
+		return slices.ContainsFunc(m.sets, func(c Column) bool { return sameName(c.Name, v.Term.Name) })
+	}
+	return false
 }
 
 // nextVersion foretells the version that follows the one expected.
