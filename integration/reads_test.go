@@ -48,6 +48,14 @@ func TestReadsInTransactions(t *testing.T) {
 			do(A, "UPDATE products SET price=2 WHERE id='a'", affects(1)),
 			do(A, "UPDATE products SET price=? WHERE id=?", affects(1), 3, "a"),
 		}},
+		{name: "what is sent unread may have rolled back", setup: products, policy: mustBeRead, params: "multiStatements=true", steps: []step{
+			do(A, "SELECT price FROM products WHERE id=100", fine),
+			do(A, "BEGIN", fine),
+			do(A, "UPDATE products SET price=1 WHERE id=100", affects(1)),
+			do(A, `SET sql_mode='NO_BACKSLASH_ESCAPES'; ROLLBACK; DO 'a\'b'`, fails(1064, "42000")),
+			do(direct, "UPDATE products SET price=2, version=2 WHERE id=100", affects(1)),
+			do(A, "UPDATE products SET price=3 WHERE id=100", unread("unread row")),
+		}},
 		{name: "a row that an unread one became is unread after ROLLBACK", setup: products, policy: byVersion, steps: []step{
 			do(A, "BEGIN", fine),
 			do(A, "UPDATE products SET id=200 WHERE id=100", affects(1)),

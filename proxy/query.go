@@ -58,10 +58,16 @@ func (s *session) unlexed(sql []byte) error {
 	if s.rules.MentionsRaw(sql) && s.refuses("unreadable") {
 		return s.refuse(nil, "unreadable", "the statement cannot be read (unclosed string or comment, or a byte that its character set does not have), and the name of a guarded table is in it")
 	}
-	s.state.stale = true
-	s.reads.doubt = s.reads.open // who knows what it does to the transaction
-	s.ends = uncertain
+	s.sendsUnread()
 	return s.passQuery()
+}
+
+// sendsUnread says that what is sent next was not read: it may change modes and
+// character set, and do anything to the transaction.
+func (s *session) sendsUnread() {
+	s.state.stale = true
+	s.reads.doubt = s.reads.open
+	s.ends = uncertain
 }
 
 // several carries out a text of several statements. Where none concerns the
@@ -129,6 +135,7 @@ func (s *session) unlexedRest(attrs, sql []byte) error {
 	if s.rules.MentionsRaw(sql) && s.refuses("unreadable") {
 		return s.refuse(nil, "unreadable", "the rest of the statements cannot be read, and the name of a guarded table is in it")
 	}
+	s.sendsUnread()
 	if err := s.send(comQuery, attrs, sql); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -112,8 +113,19 @@ func (w *watch) counts(twin *rewrite.Table, at time.Time) bool {
 	return !found || !since.IsZero() && at.After(since)
 }
 
-// save notes a savepoint.
-func (w *watch) save(name string) { w.marks = append(w.marks, watchMark{name, len(w.wrote)}) }
+// maxMarks bounds the savepoints that are known. One that is not known takes back
+// what the transaction has written.
+const maxMarks = 1000
+
+// save notes a savepoint; one of the same name gives way, or else the oldest where
+// there are too many.
+func (w *watch) save(name string) {
+	w.marks = slices.DeleteFunc(w.marks, func(m watchMark) bool { return strings.EqualFold(m.name, name) })
+	if len(w.marks) == maxMarks {
+		w.marks = slices.Delete(w.marks, 0, 1)
+	}
+	w.marks = append(w.marks, watchMark{name, len(w.wrote)})
+}
 
 // backTo takes back what was written since a savepoint.
 func (w *watch) backTo(name string) {
