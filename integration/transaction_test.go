@@ -15,6 +15,15 @@ func TestADoomedTransaction(t *testing.T) {
 	stalePrepared := do(A, "UPDATE products SET price=? WHERE id=? AND version=?", conflict(text), 1, 100, 7)
 	isDoomed := doomed("ifmatch: transaction doomed by: " + text)
 	play(t, []scenario{
+		{name: "goes back without ending the session, whatever completion_type says", setup: products, policy: byVersion, steps: []step{
+			do(A, "SET completion_type=2", fine),
+			do(A, "BEGIN", fine),
+			do(A, "UPDATE products SET price=2 WHERE id=101", affects(1)),
+			stale,
+			do(A, "SELECT 1", isDoomed),
+			do(A, "ROLLBACK AND NO CHAIN NO RELEASE", fine),
+			do(A, "SELECT price FROM products WHERE id=101", gives("5")),
+		}},
 		{name: "answers everything with its error until ROLLBACK", setup: products, policy: byVersion, steps: []step{
 			do(A, "BEGIN", fine),
 			do(A, "UPDATE products SET price=2 WHERE id=101", affects(1)),

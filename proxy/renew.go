@@ -163,23 +163,22 @@ func (s *session) enterOwn() (*wire.ERR, error) {
 	return failed, err
 }
 
-// leaveOwn ends the transaction of the proxy's own, if there is one, whatever the
-// session's completion_type.
+// leaveOwn ends the transaction of the proxy's own, if there is one.
 func (s *session) leaveOwn(commit bool) (*wire.ERR, error) {
 	if !s.own {
 		return nil, nil
 	}
-	end := "ROLLBACK AND NO CHAIN NO RELEASE"
+	end := rollbackOnly
 	s.ends = rolledBack
 	if commit {
-		end, s.ends = "COMMIT AND NO CHAIN NO RELEASE", committed
+		end, s.ends = commitOnly, committed
 	}
 	_, failed, err := s.ask([]byte(end))
 	s.own = false
 	if failed != nil && commit {
 		s.reads.doubt = s.reads.open
 		s.ends = rolledBack
-		_, _, err = s.ask([]byte("ROLLBACK AND NO CHAIN NO RELEASE"))
+		_, _, err = s.ask([]byte(rollbackOnly))
 	}
 	return failed, err
 }

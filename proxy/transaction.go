@@ -102,11 +102,18 @@ func (s *session) doom(c *rewrite.Conflict) error {
 	return err
 }
 
+// What ends a transaction and does nothing else, whatever the session's
+// completion_type.
+const (
+	rollbackOnly = "ROLLBACK AND NO CHAIN NO RELEASE"
+	commitOnly   = "COMMIT AND NO CHAIN NO RELEASE"
+)
+
 // rollbackAside rolls back at the backend, so that locks go. ok is false where
 // the server does not: an XA transaction ends by XA ROLLBACK only.
 func (s *session) rollbackAside() (ok bool, err error) {
 	s.ends = rolledBack
-	_, failed, err := s.ask([]byte("ROLLBACK"))
+	_, failed, err := s.ask([]byte(rollbackOnly))
 	if err == nil && failed != nil {
 		s.log.Warn("rollback after a conflict failed", "code", failed.Code)
 	}
