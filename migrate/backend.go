@@ -7,12 +7,13 @@ import (
 	"strconv"
 	"strings"
 
+	"ifmatch/ledger"
 	"ifmatch/schema"
 )
 
 // Backend is what a plan goes by beside the catalog.
 type Backend struct {
-	IfmatchSchema   bool                    // the schema ifmatch is there
+	Ledger          []ledger.Statement      // what is missing of the schema ifmatch
 	StatementBinlog bool                    // there is a binary log, of statements
 	Tables          map[schema.Name]Storage // by folded name
 }
@@ -36,7 +37,7 @@ func (s Storage) size() string {
 }
 
 // Read reads through db what a plan needs of the tables beside the catalog, by
-// six queries, however many tables there are. Triggers that the account may not
+// a few queries, however many tables there are. Triggers that the account may not
 // see are missing; the catalog's Unseen tells of them.
 func Read(ctx context.Context, db *sql.DB, c *schema.Catalog, tables []schema.Name) (*Backend, error) {
 	r := reader{ctx: ctx, db: db, c: c, schemas: map[string]bool{}, b: &Backend{Tables: map[schema.Name]Storage{}}}
@@ -92,9 +93,7 @@ func (r *reader) server() error {
 		return err
 	}
 	r.b.StatementBinlog = is == 2
-	var n int
-	err = r.db.QueryRowContext(r.ctx, "SELECT COUNT(*) FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = 'ifmatch'").Scan(&n)
-	r.b.IfmatchSchema = n > 0
+	r.b.Ledger, err = ledger.Missing(r.ctx, r.db)
 	return err
 }
 

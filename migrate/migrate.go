@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 
+	"ifmatch/ledger"
 	"ifmatch/policy"
 	"ifmatch/schema"
 	"ifmatch/sqltext"
@@ -63,8 +64,10 @@ func (s *Step) Statement(cost Cost) string {
 // therefore be the caller's own, and not one that sessions share.
 func Make(p *policy.Policy, c *schema.Catalog, b *Backend, o Options) (plan *Plan, faults policy.Faults) {
 	m := maker{catalog: c, backend: b, options: o, plan: &Plan{}, names: map[string]schema.Name{}}
-	if !b.IfmatchSchema && needsSchema(p) {
-		m.add(Step{On: "ifmatch", For: "the schema of pending rows and counters", SQL: "CREATE DATABASE IF NOT EXISTS `ifmatch`"})
+	if p.NeedsLedger() {
+		for _, s := range b.Ledger {
+			m.add(Step{On: strings.TrimSuffix(ledger.Schema+"."+s.Name, "."), For: s.For, SQL: s.SQL})
+		}
 	}
 	var entries []*entry
 	seen := map[schema.Name]bool{}
@@ -146,15 +149,6 @@ func (e *entry) alter(what, purpose string, cost Cost) {
 	e.add(s)
 }
 
-func needsSchema(p *policy.Policy) bool {
-	for _, t := range p.Tables {
-		if t.Pending != nil || t.Number != nil {
-			return true
-		}
-	}
-	return false
-}
-
 // remarks adds what holds for the plan as a whole.
 func (m *maker) remarks(entries []*entry) {
 	if m.backend.StatementBinlog && len(entries) > 0 {
@@ -196,8 +190,13 @@ func rights(p *policy.Policy, flavor sqltext.Flavor, changes bool, o Options) []
 			list = append(list, "GRANT "+what+" ON "+quote(name)+".* TO "+service)
 		}
 	}
-	if needsSchema(p) {
+	if p.NeedsLedger() {
 		list = append(list, "GRANT ALL PRIVILEGES ON `ifmatch`.* TO "+service)
+	}
+	for _, t := range p.Tables {
+		if t.Pending != nil {
+			list = append(list, "GRANT UPDATE, DELETE ON "+quote(t.Name.Schema)+"."+quote(t.Name.Table)+" TO "+service)
+		}
 	}
 	return append(list, "GRANT EXECUTE ON `ifmatch`.* TO "+app)
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"ifmatch/ledger"
 	"ifmatch/policy"
 	"ifmatch/schema"
 	"ifmatch/sqltext"
@@ -380,11 +381,12 @@ func TestSchemaAndRights(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, there := range []bool{false, true} {
-		plan, _ := Make(p, schema.Offline(sqltext.MySQL, 90700), &Backend{IfmatchSchema: there}, Options{Triggers: true})
-		want := []string{"CREATE DATABASE IF NOT EXISTS `ifmatch`"}
+		b := &Backend{Ledger: []ledger.Statement{{SQL: "CREATE DATABASE IF NOT EXISTS `ifmatch`"}, {Name: "t", SQL: "CREATE TABLE …"}}}
+		want := []string{"CREATE DATABASE IF NOT EXISTS `ifmatch`", "CREATE TABLE …"}
 		if there {
-			want = nil
+			b.Ledger, want = nil, nil
 		}
+		plan, _ := Make(p, schema.Offline(sqltext.MySQL, 90700), b, Options{Triggers: true})
 		if got := plan.statements(); !slices.Equal(got, want) {
 			t.Errorf("statements %q, want %q", got, want)
 		}

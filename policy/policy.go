@@ -104,6 +104,12 @@ func (t *Table) PosOf(key string) Position {
 	return t.Pos
 }
 
+// NeedsLedger reports whether a table has pending rows or numbers, which outlive
+// the proxy in the backend's schema ifmatch.
+func (p *Policy) NeedsLedger() bool {
+	return slices.ContainsFunc(p.Tables, func(t *Table) bool { return t.Pending != nil || t.Number != nil })
+}
+
 // Load reads and parses the policy file at path. The error of a file that
 // cannot be read names it and wraps the system's error; every other error is
 // Faults.

@@ -17,6 +17,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"ifmatch/ledger"
 	"ifmatch/policy"
 	"ifmatch/readset"
 	"ifmatch/rewrite"
@@ -64,8 +65,10 @@ type Config struct {
 	// ObserveWait bounds how long reading beside one statement may keep its client
 	// from the answer.
 	ObserveWait time.Duration
-	Meter       Meter
-	Log         *slog.Logger
+	// Ledger keeps what outlives the proxy; nil where there is no service account.
+	Ledger *ledger.Ledger
+	Meter  Meter
+	Log    *slog.Logger
 }
 
 // Meter counts what happens. Its methods are called from many sessions at once.

@@ -12,6 +12,8 @@ import (
 
 	"ifmatch/certs"
 	"ifmatch/conf"
+	"ifmatch/ledger"
+	"ifmatch/policy"
 )
 
 // openService opens the service account's connections, or gives nil where there
@@ -79,6 +81,33 @@ func openBeside(cfg *conf.Config) (*sql.DB, error) {
 	db.SetMaxIdleConns(4) // to connect takes longer than a client would wait
 	db.SetConnMaxLifetime(time.Hour)
 	return db, nil
+}
+
+// openLedger opens the ledger of the backend, or gives nil where there is no
+// service account.
+func openLedger(cfg *conf.Config) (*ledger.Ledger, error) {
+	if cfg.ServiceUser == "" {
+		return nil, nil
+	}
+	connector, err := accountConnector(cfg, 10*time.Second)
+	if err != nil {
+		return nil, err
+	}
+	return ledger.Open(connector), nil
+}
+
+// makeLedger makes what is missing of the ledger. Where it cannot, that is an
+// error only where the policy needs it.
+func makeLedger(ctx context.Context, l *ledger.Ledger, p *policy.Policy, log *slog.Logger) error {
+	if l == nil {
+		return nil
+	}
+	err := l.Make(ctx)
+	if err != nil && !p.NeedsLedger() {
+		log.Warn("the ledger is not there, and numbers cannot be had", "error", err)
+		return nil
+	}
+	return err
 }
 
 // committedReads is a connector whose connections read what is committed, each

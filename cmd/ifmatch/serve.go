@@ -77,6 +77,19 @@ func serve(ctx context.Context, cfg *conf.Config, signals <-chan os.Signal, logT
 		return err
 	}
 	metrics.Reloaded(true)
+	book, err := openLedger(cfg)
+	if err != nil {
+		return usage(err)
+	}
+	if book != nil {
+		defer book.Close()
+	}
+	ledgerCtx, cancel := context.WithTimeout(ctx, startTimeout)
+	err = makeLedger(ledgerCtx, book, rules.Policy, log)
+	cancel()
+	if err != nil {
+		return err
+	}
 	clientTLS := &atomic.Pointer[tls.Config]{}
 	tlsConfig, err := certs.Server(cfg.TLSCert, cfg.TLSKey)
 	if err != nil {
@@ -97,7 +110,7 @@ func serve(ctx context.Context, cfg *conf.Config, signals <-chan os.Signal, logT
 		BackendTLS: backendTLS, TLSOptional: cfg.BackendTLS == conf.TLSPreferred, RSAKey: key,
 		MaxSessions: cfg.MaxSessions, PlanCache: cfg.PlanCache, Rules: rules,
 		SchemaChanged: func(ctx context.Context) error { return refresh(ctx, source, server, log) },
-		Service:       beside, ObserveWait: cfg.ObserveWait,
+		Service:       beside, ObserveWait: cfg.ObserveWait, Ledger: book,
 		Meter: metrics, Log: log,
 	})
 	if err != nil {
