@@ -33,10 +33,20 @@ const (
 	NoStrategy Strategy = iota
 	// Predicate adds the guard to WHERE; zero rows tell.
 	Predicate
+	// Raise has the guard raise an error inside the statement, which the server
+	// then undoes whole.
+	Raise
+	// LockAndCheck locks the rows that would be written, holds each against its
+	// guard, and writes them, in one transaction.
+	LockAndCheck
 )
 
+// RaiseConstant stands in the message of the error that a guard raises: the
+// greatest BIGINT UNSIGNED, to which the guard adds one.
+const RaiseConstant = "18446744073709551615"
+
 // String gives the strategy as explain names it.
-func (s Strategy) String() string { return [...]string{"", "predicate"}[s] }
+func (s Strategy) String() string { return [...]string{"", "predicate", "raise", "lock-and-check"}[s] }
 
 // Verb is the kind of a statement, as far as plans differ by it.
 type Verb uint8
