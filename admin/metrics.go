@@ -27,6 +27,7 @@ type Metrics struct {
 	sessions   prometheus.Gauge
 	handshakes *prometheus.CounterVec
 	panics     prometheus.Counter
+	idle       *prometheus.CounterVec
 	seconds    *prometheus.HistogramVec
 	reloadOK   prometheus.Gauge
 	reloadTime prometheus.Gauge
@@ -63,6 +64,7 @@ func NewMetrics() *Metrics {
 		sessions:   gauge("ifmatch_sessions", "Client connections that are open."),
 		handshakes: counter("ifmatch_handshake_failures_total", "Connections that ended before authentication did, by reason.", "reason"),
 		panics:     prometheus.NewCounter(prometheus.CounterOpts{Name: "ifmatch_panics_total", Help: "Sessions ended by a defect of the proxy."}),
+		idle:       counter("ifmatch_idle_transactions_total", "Sessions that were idle in a transaction for too long, by what was done: warn or end.", "action"),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "ifmatch_statement_seconds", Help: "Time of guarded writes, by stage.",
 			Buckets: prometheus.ExponentialBuckets(0.0001, 2.5, 12)}, []string{"stage"}),
@@ -72,7 +74,7 @@ func NewMetrics() *Metrics {
 	m.observed = newObserved(m.registry)
 	m.known.Store(&map[counterKey]prometheus.Counter{})
 	m.registry.MustRegister(m.statements, m.conflicts, m.refused, m.unread, m.evicted, m.sessions, m.handshakes,
-		m.panics, m.seconds, m.reloadOK, m.reloadTime,
+		m.panics, m.idle, m.seconds, m.reloadOK, m.reloadTime,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -141,6 +143,10 @@ func (m *Metrics) HandshakeFailed(reason string) { m.handshakes.WithLabelValues(
 
 // Panic counts a session that a defect ended.
 func (m *Metrics) Panic() { m.panics.Inc() }
+
+// IdleTransaction counts a session that was idle in a transaction for too long.
+// action is "warn" or "end".
+func (m *Metrics) IdleTransaction(action string) { m.idle.WithLabelValues(action).Inc() }
 
 // Seconds records how long a stage of a guarded write took.
 func (m *Metrics) Seconds(stage string, d time.Duration) {

@@ -28,8 +28,8 @@ type Config struct {
 
 	MaxSessions         int           // 0 for no limit
 	Contexts            string        // where named contexts live: memory, or a redis:// URL
-	IdleTransactionWarn time.Duration // 0 for never
-	IdleTransactionEnd  time.Duration // 0 for never
+	IdleTransactionWarn time.Duration // after which a session that is idle in a transaction is logged; 0 for never
+	IdleTransactionEnd  time.Duration // after which it is rolled back and ended; 0 for never
 	PlanCache           int           // plans kept, over all sessions
 
 	LogFormat string // text or json
@@ -43,13 +43,17 @@ type Config struct {
 // Default is the configuration where nothing is said.
 func Default() Config {
 	return Config{
-		Listen:        "127.0.0.1:4406",
-		Backend:       "127.0.0.1:3306",
-		Policy:        "policy.yaml",
-		Admin:         "127.0.0.1:4480",
-		BackendTLS:    TLSPreferred,
-		Contexts:      "memory",
-		PlanCache:     4096,
+		Listen:     "127.0.0.1:4406",
+		Backend:    "127.0.0.1:3306",
+		Policy:     "policy.yaml",
+		Admin:      "127.0.0.1:4480",
+		BackendTLS: TLSPreferred,
+		Contexts:   "memory",
+		PlanCache:  4096,
+
+		IdleTransactionWarn: 10 * time.Second,
+		IdleTransactionEnd:  5 * time.Minute,
+
 		LogFormat:     "text",
 		LogLevel:      "info",
 		Drain:         30 * time.Second,

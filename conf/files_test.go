@@ -26,6 +26,7 @@ func TestSettingsFile(t *testing.T) {
 	c.Listen, c.Backend, c.Policy, c.Admin, c.BackendTLS = "h:1", "h:2", "x", "", conf.TLSRequired
 	c.RequireTLS, c.MaxSessions, c.PlanCache = true, 7, 7
 	c.LogFormat, c.LogLevel, c.Drain, c.SchemaRefresh, c.ObserveWait = "json", "warn", 1, 1, 1
+	c.IdleTransactionWarn, c.IdleTransactionEnd = 1, 1
 	fs := pflag.NewFlagSet("serve", pflag.ContinueOnError)
 	c.Flags(fs)
 	if err := fs.Parse([]string{"--config", "ifmatch.yaml"}); err != nil {

@@ -133,9 +133,9 @@ func TestWrongUsage(t *testing.T) {
 		{"log format", "", []string{"--log-format=xml"}, `--log-format: wants text or json, has "xml"`},
 		{"contexts elsewhere", "", []string{"--contexts=redis://:hunter2@host:6379"}, "--contexts: not supported yet: redis; use memory"},
 		{"contexts nowhere", "", []string{"--contexts=file:///x"}, "--contexts: wants memory or a URL such as redis://host:6379"},
-		{"not built yet", "idle-transaction-end: 5m\n", []string{"--idle-transaction-warn=10s"},
-			"--idle-transaction-warn: not supported yet; leave it out\n" +
-				"c.yaml:1:23: \"idle-transaction-end\" not supported yet; leave it out"},
+		{"negative times", "idle-transaction-end: -5m\n", []string{"--idle-transaction-warn=-10s"},
+			"--idle-transaction-warn: wants a duration of at least 0, has -10s\n" +
+				"c.yaml:1:23: \"idle-transaction-end\" wants a duration of at least 0, has -5m0s"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := load(t, c.file, nil, c.args...)

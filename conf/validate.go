@@ -39,13 +39,11 @@ func (c Config) faults() fault.List {
 	v.atLeast("max-sessions", c.MaxSessions, 0)
 	v.atLeast("plan-cache", c.PlanCache, 1)
 	v.contexts(c.Contexts)
-	v.unbuilt("idle-transaction-warn", c.IdleTransactionWarn)
-	v.unbuilt("idle-transaction-end", c.IdleTransactionEnd)
+	v.notNegative("idle-transaction-warn", c.IdleTransactionWarn)
+	v.notNegative("idle-transaction-end", c.IdleTransactionEnd)
 	v.word("log-format", c.LogFormat, logFormats)
 	v.word("log-level", c.LogLevel, logLevels)
-	if c.Drain < 0 {
-		v.add("drain", "wants a duration of at least 0, has %s", c.Drain)
-	}
+	v.notNegative("drain", c.Drain)
 	if c.ObserveWait <= 0 {
 		v.add("observe-wait", "wants a duration greater than 0, has %s", c.ObserveWait)
 	}
@@ -107,9 +105,8 @@ func (v *validator) contexts(place string) {
 	v.add("contexts", "not supported yet: redis; use memory")
 }
 
-// unbuilt refuses a duration that the proxy does not act on yet.
-func (v *validator) unbuilt(name string, d time.Duration) {
-	if d != 0 {
-		v.add(name, "not supported yet; leave it out")
+func (v *validator) notNegative(name string, d time.Duration) {
+	if d < 0 {
+		v.add(name, "wants a duration of at least 0, has %s", d)
 	}
 }

@@ -212,6 +212,7 @@ func (s *session) changeUser() error {
 	}
 	s.forget()
 	s.user, s.state.db = change.User, change.Database
+	s.keepAttributes(change.Attributes)
 	s.multi = s.caps.Has(wire.ClientMultiStatements)
 	if change.Charset > 0 {
 		s.state.handshakeCharset(int(change.Charset))

@@ -74,6 +74,7 @@ func (s *session) dropLong(st *statement) error {
 
 // executeStatement judges an execution and carries it out.
 func (s *session) executeStatement(st *statement, p []byte) error {
+	s.recall(st.text, st.kind, true)
 	if st.kind != showDiagnosis {
 		if err := s.settleShaken(); err != nil {
 			return err

@@ -150,6 +150,7 @@ func (s *session) handshake() error {
 	s.isolation = s.beginIsolation()
 	s.state.handshakeCharset(int(response.Charset))
 	s.logAttributes(response)
+	s.keepAttributes(response.Attributes)
 	return s.authenticate(response.Plugin, greeting.Scramble)
 }
 

@@ -65,6 +65,7 @@ func (s *session) unlexed(sql []byte) error {
 // sendsUnread says that what is sent next was not read: it may change modes and
 // character set, and do anything to the transaction.
 func (s *session) sendsUnread() {
+	s.recall(nil, set, false)
 	s.state.stale = true
 	s.reads.doubt = s.reads.open
 	s.ends = uncertain
@@ -84,6 +85,7 @@ func (s *session) several(attrs, sql []byte) error {
 		concern = concern || kind != plain || s.rules.Mentions(&s.text, span)
 	}
 	if !concern {
+		s.recall(&s.text, plain, false)
 		return s.passQuery()
 	}
 	defer func() { s.more = false }()
@@ -148,6 +150,7 @@ func (s *session) unlexedRest(attrs, sql []byte) error {
 // statement carries out one statement, which is the whole of s.text.
 func (s *session) statement(attrs []byte, stmt sqltext.Span) error {
 	kind, name := classify(&s.text, stmt)
+	s.recall(&s.text, kind, false)
 	if kind == showDiagnosis && s.diag != nil && !s.text.Is(int(stmt.Start), "GET") {
 		return s.answerTable(s.diagnostics(&s.text, stmt))
 	}
@@ -344,6 +347,7 @@ func (s *session) settleSavepoint(kind control, name string) {
 func (s *session) settleEnd() {
 	s.tx.ended()
 	if s.reads.open {
+		s.recallBegun()
 		s.reads.end(s.ends)
 		s.reads.begin(nil)
 	}

@@ -67,8 +67,12 @@ type Config struct {
 	ObserveWait time.Duration
 	// Ledger keeps what outlives the proxy; nil where there is no service account.
 	Ledger *ledger.Ledger
-	Meter  Meter
-	Log    *slog.Logger
+	// IdleWarn and IdleEnd are the times after which a session that is idle in a
+	// transaction is logged, and rolled back and ended; 0 for never.
+	IdleWarn, IdleEnd time.Duration
+
+	Meter Meter
+	Log   *slog.Logger
 }
 
 // Meter counts what happens. Its methods are called from many sessions at once.
@@ -82,6 +86,7 @@ type Meter interface {
 	Sessions(delta int)
 	HandshakeFailed(reason string)
 	Panic()
+	IdleTransaction(action string) // "warn" or "end"
 
 	// What would have been, of tables in mode observe, and what could not be seen.
 	ObservedConflict(table string, k rewrite.Kind)
@@ -105,6 +110,7 @@ type Server struct {
 	rules   atomic.Pointer[rewrite.Rules]
 	plans   *planCache
 	watch   *wire.Watcher
+	sweep   *sweeper // nil where idle transactions are left alone
 	started time.Time
 
 	handshake, farewell, stall time.Duration // handshakeTimeout, farewellTimeout and clientStall; shorter in tests
@@ -124,6 +130,7 @@ type Server struct {
 // counters are what SHOW IFMATCH STATUS shows.
 type counters struct {
 	sessions, statements, guarded, conflicts, refused, unread, retried, evicted, uncaptured atomic.Int64
+	idleWarned, idleEnded                                                                   atomic.Int64
 
 	observed observedCounters
 }
@@ -141,6 +148,10 @@ func New(cfg Config) (*Server, error) {
 	s.contexts = readset.NewContexts(readset.Limits{
 		Contexts: maxContexts, Rows: cfg.Rules.MaxReads(policy.ScopeContext), Bytes: contextBytes, Age: contextAge,
 	}, time.Now)
+	if cfg.IdleWarn > 0 || cfg.IdleEnd > 0 {
+		s.sweep = &sweeper{stop: make(chan struct{})}
+		go s.runSweeper()
+	}
 	return s, nil
 }
 
@@ -242,4 +253,7 @@ func (s *Server) Shutdown(ctx context.Context) {
 		<-done
 	}
 	s.watch.Close()
+	if s.sweep != nil {
+		s.sweep.end()
+	}
 }

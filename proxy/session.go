@@ -29,6 +29,7 @@ type session struct {
 
 	mu     sync.Mutex  // guards the change between idle and busy
 	idle   bool        // waiting for a command, outside a transaction or not
+	recent recent      // may be read while idle
 	inTx   bool        // as of the last answer
 	gone   atomic.Bool // the backend hung up
 	ending atomic.Bool // the server drains
@@ -36,6 +37,7 @@ type session struct {
 
 	id           uint32 // the backend's connection id
 	user         string
+	attributes   []wire.Pair     // what the client says of itself, for reports
 	caps         wire.Capability // of the client and the backend alike, but for what follows
 	strip        bool            // the client did not ask for session tracking, the proxy did
 	status       wire.Status     // as of the last answer
@@ -185,6 +187,7 @@ func (s *session) await() (first byte, n int, err error) {
 	s.mu.Lock()
 	s.idle = true
 	s.inTx = s.status.Has(wire.StatusInTrans)
+	s.waits()
 	end := s.dead || s.gone.Load() || s.ending.Load() && !s.inTx
 	s.mu.Unlock()
 	if !end || s.client.Buffered() > 0 && !s.gone.Load() {
@@ -194,7 +197,11 @@ func (s *session) await() (first byte, n int, err error) {
 	}
 	s.mu.Lock()
 	s.idle = false
+	ended := s.recent.ended
 	s.mu.Unlock()
+	if ended && err == nil {
+		return 0, 0, s.endForgotten() // a command that came at the last moment
+	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return 0, 0, s.interrupted()
 	}
@@ -215,6 +222,9 @@ func (s *session) interrupted() error {
 		return errEnd
 	}
 	s.client.SetSeq(0)
+	if s.recent.ended {
+		return s.endForgotten()
+	}
 	s.answerError(1053, "08S01", "ifmatch: the proxy is shutting down")
 	s.send([]byte{byte(wire.ComQuit)})
 	return errEnd

@@ -154,6 +154,8 @@ func (s *session) showStatus() table {
 		{"retried", c.retried.Load()},
 		{"reads_evicted", c.evicted.Load()},
 		{"selects_not_remembered", c.uncaptured.Load()},
+		{"idle_transactions_warned", c.idleWarned.Load()},
+		{"idle_transactions_ended", c.idleEnded.Load()},
 		{"observed_conflicts", c.observed.conflicts.Load()},
 		{"observed_unread", c.observed.unread.Load()},
 		{"observed_refused", c.observed.refused.Load()},

@@ -112,6 +112,7 @@ func (s *session) noteStatus(status wire.Status) {
 		s.tx.ended()
 		s.reads.end(s.ends)
 	case !was && is:
+		s.recallBegun()
 		s.reads.begin(s.tx.savepoints)
 	case !is && status.Has(wire.StatusAutocommit):
 		s.tx.ended() // savepoints that SET autocommit=1 has taken away

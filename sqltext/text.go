@@ -4,6 +4,9 @@ package sqltext
 // ASCII the same bytes as elsewhere.
 func (t *Text) UTF8() bool { return t.lx.Charset == UTF8MB4 || t.lx.Charset == UTF8MB3 }
 
+// Lexis returns how the text was read.
+func (t *Text) Lexis() Lexis { return t.lx }
+
 // Bytes returns the bytes of token i as they were written.
 func (t *Text) Bytes(i int) []byte {
 	tok := t.Tokens[i]

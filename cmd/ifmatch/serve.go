@@ -111,6 +111,7 @@ func serve(ctx context.Context, cfg *conf.Config, signals <-chan os.Signal, logT
 		MaxSessions: cfg.MaxSessions, PlanCache: cfg.PlanCache, Rules: rules,
 		SchemaChanged: func(ctx context.Context) error { return refresh(ctx, source, server, log) },
 		Service:       beside, ObserveWait: cfg.ObserveWait, Ledger: book,
+		IdleWarn: cfg.IdleTransactionWarn, IdleEnd: cfg.IdleTransactionEnd,
 		Meter: metrics, Log: log,
 	})
 	if err != nil {
