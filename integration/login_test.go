@@ -2,12 +2,8 @@ package integration
 
 import (
 	"context"
-	"crypto/sha1"
-	"crypto/sha256"
-	"crypto/tls"
 	"database/sql/driver"
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
 
@@ -25,69 +21,6 @@ func account(t *testing.T, s *server.Server, name, identified string) {
 	execute(t, db, "CREATE USER '"+name+"'@'%' IDENTIFIED "+identified)
 	execute(t, db, "GRANT ALL ON *.* TO '"+name+"'@'%'")
 	t.Cleanup(func() { s.Open(t, "").Exec("DROP USER '" + name + "'@'%'") })
-}
-
-// The backend itself authenticates, whoever of the two connections has TLS.
-// What the server has cached of a password decides between the full and the
-// fast way of caching_sha2_password.
-func TestCachingSHA2(t *testing.T) {
-	s := server.MySQL(t)
-	account(t, s, "sha2", "WITH caching_sha2_password BY 'p4ss w0rd'")
-	root := session(t, s, "root", "", "")
-	if err := mysql.RegisterTLSConfig("any", &tls.Config{InsecureSkipVerify: true}); err != nil {
-		t.Fatal(err)
-	}
-	for _, backend := range []string{"disabled", "required"} {
-		p := start(t, s, "tables: {}", "--backend-tls", backend)
-		for client, params := range map[string]string{"plain": "tls=false&allowFallbackToPlaintext=false", "TLS": "tls=any"} {
-			t.Run(client+" client, backend TLS "+backend, func(t *testing.T) {
-				execute(t, root, "FLUSH PRIVILEGES") // empties the cache of passwords
-				for _, way := range []string{"full", "fast"} {
-					if wrong := matches("sha2@")(run(session(t, p.server(s), "sha2:p4ss w0rd", "", params), "SELECT CURRENT_USER()", "")); wrong != "" {
-						t.Errorf("%s: %s", way, wrong)
-					}
-					wrongPassword(t, p, s, "sha2:wrong", params)
-				}
-				execute(t, root, "FLUSH PRIVILEGES")
-				wrongPassword(t, p, s, "sha2:wrong", params)
-			})
-		}
-	}
-}
-
-// wrongPassword expects the server's own error.
-func wrongPassword(t *testing.T, p *Proxy, s *server.Server, user, params string) {
-	t.Helper()
-	_, err := p.server(s).OpenAs(t, user, "", params).Conn(context.Background())
-	var e *mysql.MySQLError
-	if !errors.As(err, &e) || e.Number != 1045 || !strings.Contains(e.Message, "Access denied for user") {
-		t.Errorf("wrong password: %v", err)
-	}
-}
-
-func TestPluginsOfMariaDB(t *testing.T) {
-	s := server.MariaDB(t)
-	if _, err := session(t, s, "root", "", "").ExecContext(context.Background(), "INSTALL SONAME 'auth_ed25519'"); err != nil && !strings.Contains(err.Error(), "already") {
-		t.Fatal(err)
-	}
-	account(t, s, "native", "BY 'p4ss'")
-	account(t, s, "ed", "VIA ed25519 USING PASSWORD('p4ss')")
-	if err := mysql.RegisterTLSConfig("any", &tls.Config{InsecureSkipVerify: true}); err != nil {
-		t.Fatal(err)
-	}
-	for _, backend := range []string{"disabled", "required"} {
-		p := start(t, s, "tables: {}", "--backend-tls", backend)
-		for _, user := range []string{"native", "ed"} {
-			for _, params := range []string{"", "tls=any"} {
-				t.Run(fmt.Sprintf("%s, backend TLS %s, %s", user, backend, params), func(t *testing.T) {
-					if wrong := matches(user + "@")(run(session(t, p.server(s), user+":p4ss", "", params), "SELECT CURRENT_USER()", "")); wrong != "" {
-						t.Error(wrong)
-					}
-					wrongPassword(t, p, s, user+":wrong", params)
-				})
-			}
-		}
-	}
 }
 
 func TestBackendTLSIsVerified(t *testing.T) {
@@ -190,67 +123,14 @@ func TestChangeUserAndReset(t *testing.T) {
 
 			answers("BEGIN", "affected")
 			answers(stale, "1020")
-			r.changeUser("second", "p4ss", other)
+			r.becomes("second", "p4ss", other)
 			answers("SELECT 1", "packets")
 			answers("UPDATE products SET price=1 WHERE id=100", "1146") // of the other database
 			answers("UPDATE "+shop+".products SET price=1 WHERE id=100", "1 affected")
 			answers("UPDATE /* ifmatch: version=7 */ "+shop+".products SET price=1 WHERE id=100", "1020")
-			r.changeUser("root", "", shop)
+			r.becomes("root", "", shop)
 			answers("SHOW IFMATCH CONFLICT", "packets")
 			answers("UPDATE products SET price=2 WHERE id=100", "1 affected")
 		})
 	})
-}
-
-// changeUser sends COM_CHANGE_USER and plays the part of the client's plug-ins.
-func (r *raw) changeUser(user, password, db string) {
-	r.t.Helper()
-	u := wire.ChangeUser{User: user, Database: db, Charset: 45, Plugin: "mysql_clear_password_is_not_asked"}
-	r.command(wire.ComChangeUser, u.Append(nil, r.caps))
-	plugin := ""
-	for {
-		switch p := r.packet(); p[0] {
-		case wire.OKHeader:
-			return
-		case wire.ERRHeader:
-			r.t.Fatalf("COM_CHANGE_USER: %q", p)
-		case wire.AuthSwitchHeader:
-			sw, err := wire.ParseAuthSwitch(p)
-			if err != nil {
-				r.t.Fatal(err)
-			}
-			plugin = sw.Plugin
-			r.send(scrambled(plugin, password, sw.Scramble()))
-		case wire.AuthMoreDataHeader:
-			if plugin == "caching_sha2_password" && p[1] == 3 {
-				continue // the fast way has gone well
-			}
-			r.t.Fatalf("%s goes on with %q", plugin, p)
-		}
-	}
-}
-
-// scrambled gives the answer of a plug-in to a challenge.
-// Source: "Native Authentication" and "Caching_sha2_password information" of MySQL's internals manual.
-func scrambled(plugin, password string, challenge []byte) []byte {
-	if password == "" {
-		return nil
-	}
-	if plugin == "mysql_native_password" {
-		once := sha1.Sum([]byte(password))
-		twice := sha1.Sum(once[:])
-		mask := sha1.Sum(append(challenge[:20:20], twice[:]...))
-		return xor(once[:], mask[:])
-	}
-	once := sha256.Sum256([]byte(password))
-	twice := sha256.Sum256(once[:])
-	mask := sha256.Sum256(append(twice[:], challenge[:20]...))
-	return xor(once[:], mask[:])
-}
-
-func xor(a, b []byte) []byte {
-	for i := range a {
-		a[i] ^= b[i]
-	}
-	return a
 }

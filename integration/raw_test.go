@@ -17,6 +17,8 @@ type raw struct {
 	caps wire.Capability
 	seen [][]byte // the packets of the answer at hand
 	id   uint32   // connection id of the greeting
+
+	greeting *wire.Greeting
 }
 
 const plainCaps = wire.ClientMySQL | wire.ClientLongFlag | wire.ClientProtocol41 | wire.ClientTransactions | wire.ClientSecureConnection |
@@ -36,7 +38,7 @@ func dial(t testing.TB, addr, db string, caps wire.Capability) *raw {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.id = greeting.ConnectionID
+	r.id, r.greeting = greeting.ConnectionID, greeting
 	r.caps &= greeting.Capabilities | wire.ClientConnectWithDB
 	r.write(wire.HandshakeResponse{Capabilities: r.caps, MaxPacket: 1 << 30, Charset: 45, User: "root", Database: db, Plugin: greeting.Plugin})
 	r.welcome()

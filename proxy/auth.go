@@ -13,6 +13,13 @@ import (
 	"ifmatch/wire"
 )
 
+// The plug-ins that send a password in the clear over TLS, and encrypted with an
+// RSA key without.
+const (
+	cachingSHA2 = "caching_sha2_password"
+	plainSHA256 = "sha256_password"
+)
+
 // The steps of caching_sha2_password after its first answer.
 // Source: MySQL's sql/auth/sha2_password.cc.
 const (
@@ -21,14 +28,25 @@ const (
 	sha2FullAuth   = 4
 )
 
+// sha256RequestKey is the answer of a client without TLS to sha256_password.
+// Source: sha256_password_authenticate in MySQL's sql_authentication.cc.
+const sha256RequestKey = 1
+
+// otherPlugin is a name that no account has. A server answers it by asking for the
+// account's own plug-in, with a new challenge.
+const otherPlugin = "ifmatch_asks_for_a_switch"
+
 // errRefused is the end of an authentication that the server refused. The
 // client has the server's own error.
 var errRefused = errors.New("authentication refused")
 
+// oneSided says whether one of the two connections only has TLS.
+func (s *session) oneSided() bool { return (s.client.TLS() != nil) != (s.backend.TLS() != nil) }
+
 // authenticate relays an authentication exchange, packet for packet, until the
-// server says OK or an error. The plug-in's data stay opaque, but for the step
-// of caching_sha2_password that differs with and without TLS.
-func (s *session) authenticate(plugin string, scramble []byte) error {
+// server says OK or an error. The plug-in's data stay opaque, but for the steps
+// of two plug-ins that differ with and without TLS.
+func (s *session) authenticate(plugin string) error {
 	for {
 		if err := s.backend.Flush(); err != nil {
 			return fail("backend-gone", &backendError{err})
@@ -55,10 +73,16 @@ func (s *session) authenticate(plugin string, scramble []byte) error {
 			return errRefused
 		case wire.AuthSwitchHeader:
 			if sw, err := wire.ParseAuthSwitch(p); err == nil && sw.Plugin != "" {
-				plugin, scramble = sw.Plugin, bytes.Clone(sw.Scramble())
+				plugin, s.scramble = sw.Plugin, bytes.Clone(sw.Scramble())
+			}
+			if plugin == plainSHA256 && s.oneSided() {
+				if err := s.bridgePassword(p, sha256RequestKey); err != nil {
+					return err
+				}
+				continue
 			}
 		case wire.AuthMoreDataHeader:
-			if plugin != "caching_sha2_password" || len(p) != 2 {
+			if plugin != cachingSHA2 || len(p) != 2 {
 				break
 			}
 			if p[1] == sha2FastOK {
@@ -67,8 +91,8 @@ func (s *session) authenticate(plugin string, scramble []byte) error {
 				}
 				continue
 			}
-			if p[1] == sha2FullAuth && (s.client.TLS() != nil) != (s.backend.TLS() != nil) {
-				if err := s.bridgePassword(p, scramble); err != nil {
+			if p[1] == sha2FullAuth && s.oneSided() {
+				if err := s.bridgePassword(p, sha2RequestKey); err != nil {
 					return err
 				}
 				continue
@@ -98,10 +122,11 @@ func (s *session) tell(p []byte) error {
 	return nil
 }
 
-// bridgePassword takes part in the full authentication of caching_sha2_password
-// where one side only has TLS: there the password goes in the clear, on the
-// other side it is encrypted with an RSA key, the server's or the proxy's.
-func (s *session) bridgePassword(request, scramble []byte) error {
+// bridgePassword takes part in a password's transfer where one side only has TLS:
+// there the password goes in the clear, on the other side it is encrypted with an
+// RSA key, the server's or the proxy's. request is the server's packet that asks
+// for the password, requestKey what asks for the key.
+func (s *session) bridgePassword(request []byte, requestKey byte) error {
 	if err := s.tell(request); err != nil {
 		return err
 	}
@@ -109,10 +134,16 @@ func (s *session) bridgePassword(request, scramble []byte) error {
 	if err != nil {
 		return fail(clientFault(err), err)
 	}
-	if s.client.TLS() != nil {
-		return s.encryptPassword(bytes.Clone(p), scramble)
+	if len(p) == 0 || len(p) == 1 && p[0] == 0 { // no password, which is never encrypted
+		if err := s.backend.WritePacket(p); err != nil {
+			return fail("backend-gone", &backendError{err})
+		}
+		return nil
 	}
-	if len(p) == 1 && p[0] == sha2RequestKey {
+	if s.client.TLS() != nil {
+		return s.encryptPassword(bytes.Clone(p), requestKey)
+	}
+	if len(p) == 1 && p[0] == requestKey {
 		key, err := publicKeyPEM(&s.srv.cfg.RSAKey.PublicKey)
 		if err != nil {
 			return fail("proxy-key", err)
@@ -129,7 +160,7 @@ func (s *session) bridgePassword(request, scramble []byte) error {
 		s.answerError(1045, "28000", "ifmatch: the password cannot be decrypted; the client must ask for the proxy's public key or use TLS")
 		return &handshakeError{reason: "client-key", err: errors.New("the password was encrypted with another key"), told: true}
 	}
-	obscure(password, scramble)
+	obscure(password, s.scramble)
 	err = s.backend.WritePacket(password)
 	clear(password)
 	if err != nil {
@@ -139,9 +170,9 @@ func (s *session) bridgePassword(request, scramble []byte) error {
 }
 
 // encryptPassword sends a password that came over TLS to a server without.
-func (s *session) encryptPassword(password, scramble []byte) error {
+func (s *session) encryptPassword(password []byte, requestKey byte) error {
 	defer clear(password)
-	if err := s.backend.WritePacket([]byte{sha2RequestKey}); err != nil {
+	if err := s.backend.WritePacket([]byte{requestKey}); err != nil {
 		return fail("backend-gone", &backendError{err})
 	}
 	if err := s.backend.Flush(); err != nil {
@@ -158,7 +189,7 @@ func (s *session) encryptPassword(password, scramble []byte) error {
 	if err != nil {
 		return fail("backend-protocol", &backendError{err})
 	}
-	obscure(password, scramble)
+	obscure(password, s.scramble)
 	sealed, err := rsa.EncryptOAEP(sha1.New(), rand.Reader, key, password, nil)
 	if err != nil {
 		return fail("backend-key", &backendError{err})

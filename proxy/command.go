@@ -204,10 +204,14 @@ func (s *session) changeUser() error {
 		return err
 	}
 	s.ends = rolledBack
+	if change.Plugin == plainSHA256 && s.oneSided() {
+		change.Plugin, change.Auth = otherPlugin, nil
+		p = change.Append([]byte{byte(wire.ComChangeUser)}, s.caps)
+	}
 	if err := s.send(p); err != nil {
 		return err
 	}
-	if err := s.authenticate(change.Plugin, nil); err != nil {
+	if err := s.authenticate(change.Plugin); err != nil {
 		return err // the server closes the connection after a refusal
 	}
 	s.forget()

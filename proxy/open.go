@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -137,6 +138,11 @@ func (s *session) handshake() error {
 	if s.backend.TLS() != nil {
 		response.Capabilities |= wire.ClientSSL
 	}
+	plugin := response.Plugin
+	if plugin == plainSHA256 && s.oneSided() {
+		// The client's first answer is made for its own connection, not for the server's.
+		plugin, response.Plugin, response.Auth = otherPlugin, otherPlugin, nil
+	}
 	if err := s.backend.WritePacket(response.Append(nil)); err != nil {
 		return fail("backend-gone", &backendError{err})
 	}
@@ -151,7 +157,8 @@ func (s *session) handshake() error {
 	s.state.handshakeCharset(int(response.Charset))
 	s.logAttributes(response)
 	s.keepAttributes(response.Attributes)
-	return s.authenticate(response.Plugin, greeting.Scramble)
+	s.scramble = bytes.Clone(greeting.Scramble)
+	return s.authenticate(plugin)
 }
 
 // backendTLS goes over to TLS at the backend where the configuration says so.

@@ -36,6 +36,7 @@ type session struct {
 	dead   bool        // kill was called
 
 	id           uint32 // the backend's connection id
+	scramble     []byte // the last challenge of the server
 	user         string
 	attributes   []wire.Pair     // what the client says of itself, for reports
 	caps         wire.Capability // of the client and the backend alike, but for what follows

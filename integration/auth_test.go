@@ -1,0 +1,171 @@
+package integration
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha1"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"ifmatch/wire"
+)
+
+// credentials are what a client logs in with.
+type credentials struct {
+	user, password, db string
+	// plugin makes the first answer. Where it is another than the account's, the
+	// server asks for a switch. Empty for the one that the server's greeting names.
+	plugin string
+	tls    *tls.Config // nil for a plain connection
+}
+
+// noPlugin is a name that no server knows, so that it asks for a switch.
+const noPlugin = "none_of_the_servers"
+
+// login logs in. Where it is refused, it gives the server's error packet.
+func (c credentials) login(t testing.TB, addr string, caps wire.Capability) (r *raw, refused []byte) {
+	t.Helper()
+	nc, err := net.DialTimeout("tcp", addr, patience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { nc.Close() })
+	nc.SetDeadline(time.Now().Add(2 * patience))
+	r = &raw{t: t, c: wire.NewConn(nc)}
+	p := r.packet()
+	if p[0] == wire.ERRHeader {
+		return r, p
+	}
+	greeting, err := wire.ParseGreeting(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.id, r.greeting = greeting.ConnectionID, greeting
+	r.caps = caps & (greeting.Capabilities | wire.ClientConnectWithDB)
+	h := wire.HandshakeResponse{Capabilities: r.caps, MaxPacket: 1 << 30, Charset: 45, User: c.user, Database: c.db, Plugin: c.plugin}
+	if c.tls != nil {
+		r.send(wire.AppendSSLRequest(nil, r.caps, h.MaxPacket, h.Charset))
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		if err := r.c.StartTLSClient(ctx, c.tls); err != nil {
+			t.Fatal(err)
+		}
+		h.Capabilities |= wire.ClientSSL
+	}
+	if h.Plugin == "" {
+		h.Plugin = greeting.Plugin
+	}
+	h.Auth = r.firstAnswer(h.Plugin, c.password, greeting.Scramble)
+	r.write(h)
+	return r, r.authenticate(h.Plugin, c.password, greeting.Scramble)
+}
+
+// changeUser sends COM_CHANGE_USER and plays the part of the client's plug-ins.
+// Where it is refused, it gives the server's error packet.
+func (r *raw) changeUser(c credentials) (refused []byte) {
+	r.t.Helper()
+	u := wire.ChangeUser{User: c.user, Database: c.db, Charset: 45, Plugin: c.plugin,
+		Auth: r.firstAnswer(c.plugin, c.password, r.greeting.Scramble)}
+	r.command(wire.ComChangeUser, u.Append(nil, r.caps))
+	return r.authenticate(c.plugin, c.password, r.greeting.Scramble)
+}
+
+// becomes changes the user, who is let in.
+func (r *raw) becomes(user, password, db string) {
+	r.t.Helper()
+	if refused := r.changeUser(credentials{user: user, password: password, db: db, plugin: noPlugin}); refused != nil {
+		r.t.Fatalf("COM_CHANGE_USER: %q", refused)
+	}
+}
+
+// authenticate goes on until the server says OK or an error, which it gives.
+func (r *raw) authenticate(plugin, password string, challenge []byte) (refused []byte) {
+	r.t.Helper()
+	for {
+		switch p := r.packet(); {
+		case p[0] == wire.OKHeader:
+			return nil
+		case p[0] == wire.ERRHeader:
+			return p
+		case p[0] == wire.AuthSwitchHeader:
+			sw, err := wire.ParseAuthSwitch(p)
+			if err != nil {
+				r.t.Fatal(err)
+			}
+			plugin, challenge = sw.Plugin, sw.Scramble()
+			r.send(r.firstAnswer(plugin, password, challenge))
+		case plugin == "caching_sha2_password" && p[1] == 3: // the fast way has gone well
+		case plugin == "caching_sha2_password" && p[1] == 4 && r.c.TLS() != nil:
+			r.send([]byte(password + "\x00"))
+		case plugin == "caching_sha2_password" && p[1] == 4:
+			r.send([]byte{2}) // asks for the key
+		case p[0] == wire.AuthMoreDataHeader && strings.HasPrefix(string(p[1:]), "-----BEGIN"):
+			r.send(encrypted(r.t, p[1:], password, challenge))
+		default:
+			r.t.Fatalf("%s goes on with %q", plugin, p)
+		}
+	}
+}
+
+// firstAnswer gives the answer of a plug-in to a challenge.
+// Sources: "Native Authentication", "SHA256" and "Caching_sha2_password
+// information" of MySQL's internals manual.
+func (r *raw) firstAnswer(plugin, password string, challenge []byte) []byte {
+	switch {
+	case plugin == "sha256_password" && password == "":
+		return []byte{0}
+	case plugin == "sha256_password" && r.c.TLS() != nil:
+		return []byte(password + "\x00")
+	case plugin == "sha256_password":
+		return []byte{1} // asks for the key
+	case password == "":
+		return nil
+	case plugin == "mysql_native_password":
+		once := sha1.Sum([]byte(password))
+		twice := sha1.Sum(once[:])
+		mask := sha1.Sum(append(challenge[:20:20], twice[:]...))
+		return xor(once[:], mask[:])
+	case plugin == "caching_sha2_password":
+		once := sha256.Sum256([]byte(password))
+		twice := sha256.Sum256(once[:])
+		mask := sha256.Sum256(append(twice[:], challenge[:20]...))
+		return xor(once[:], mask[:])
+	}
+	return nil
+}
+
+// encrypted gives the password as both SHA-256 plug-ins want it without TLS.
+func encrypted(t testing.TB, key []byte, password string, challenge []byte) []byte {
+	t.Helper()
+	block, _ := pem.Decode(key)
+	if block == nil {
+		t.Fatalf("no PEM: %q", key)
+	}
+	public, err := x509.ParsePKIXPublicKey(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := []byte(password + "\x00")
+	for i := range text {
+		text[i] ^= challenge[i%20]
+	}
+	sealed, err := rsa.EncryptOAEP(sha1.New(), rand.Reader, public.(*rsa.PublicKey), text, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sealed
+}
+
+func xor(a, b []byte) []byte {
+	for i := range a {
+		a[i] ^= b[i]
+	}
+	return a
+}
