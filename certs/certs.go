@@ -8,14 +8,10 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"errors"
 	"fmt"
 	"math/big"
 	"net"
-	"os"
 	"time"
-
-	"ifmatch/conf"
 )
 
 // Server gives the configuration for clients: the certificate of the two PEM
@@ -61,49 +57,4 @@ func selfSigned() (tls.Certificate, error) {
 		return tls.Certificate{}, fmt.Errorf("make a certificate: %w", err)
 	}
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, nil
-}
-
-// Backend gives the configuration for the backend at address, or nil for plain
-// connections.
-func Backend(mode conf.TLSMode, caFile, address string) (*tls.Config, error) {
-	if mode == conf.TLSDisabled {
-		return nil, nil
-	}
-	cfg := &tls.Config{MinVersion: tls.VersionTLS12}
-	if !mode.Verifies() {
-		cfg.InsecureSkipVerify = true
-		return cfg, nil
-	}
-	if caFile != "" {
-		pem, err := os.ReadFile(caFile)
-		if err != nil {
-			return nil, fmt.Errorf("load --backend-ca: %w", err)
-		}
-		cfg.RootCAs = x509.NewCertPool()
-		if !cfg.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("load --backend-ca: %s has no PEM certificate", caFile)
-		}
-	}
-	if mode == conf.TLSVerifyIdentity {
-		host, _, err := net.SplitHostPort(address)
-		if err != nil {
-			return nil, fmt.Errorf("host of --backend: %w", err)
-		}
-		cfg.ServerName = host
-		return cfg, nil
-	}
-	// The chain is verified, the name is not: crypto/tls has no such mode.
-	cfg.InsecureSkipVerify = true
-	cfg.VerifyConnection = func(state tls.ConnectionState) error {
-		if len(state.PeerCertificates) == 0 {
-			return errors.New("the backend sent no certificate")
-		}
-		opts := x509.VerifyOptions{Roots: cfg.RootCAs, Intermediates: x509.NewCertPool()}
-		for _, c := range state.PeerCertificates[1:] {
-			opts.Intermediates.AddCert(c)
-		}
-		_, err := state.PeerCertificates[0].Verify(opts)
-		return err
-	}
-	return cfg, nil
 }

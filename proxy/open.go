@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"syscall"
 	"time"
 
 	"ifmatch/wire"
@@ -110,6 +111,9 @@ func (s *session) handshake() error {
 		ctx, cancel := context.WithTimeout(context.Background(), s.srv.handshake)
 		defer cancel()
 		if err := s.client.StartTLSServer(ctx, tlsConfig); err != nil {
+			if reason := clientFault(err); reason == "client-stalled" {
+				return fail(reason, err)
+			}
 			return fail("client-tls", err)
 		}
 		if p, err = s.client.ReadPayload(maxHandshake); err != nil {
@@ -242,9 +246,9 @@ func (s *session) logAttributes(r *wire.HandshakeResponse) {
 // clientFault names what a client did that ended its handshake.
 func clientFault(err error) string {
 	switch {
-	case errors.Is(err, os.ErrDeadlineExceeded):
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
 		return "client-stalled"
-	case errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed):
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed), errors.Is(err, syscall.ECONNRESET):
 		return "client-gone"
 	}
 	return "client-protocol"

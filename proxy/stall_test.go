@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"ifmatch/certs"
 	"ifmatch/wire"
 )
 
@@ -31,6 +33,13 @@ func TestHandshakeIsBounded(t *testing.T) {
 		"client silent": {client: func(*client) error { return nil }, reason: "client-stalled"},
 		"client silent within a packet": {
 			client: func(c *client) error { _, err := c.nc.Write([]byte{200, 0, 0, 1, 1, 2, 3}); return err },
+			reason: "client-stalled",
+		},
+		"client silent after it has asked for TLS": {
+			client: func(c *client) error {
+				c.SetSeq(1)
+				return send(c.Conn, wire.AppendSSLRequest(nil, c.caps, 1<<24, 45))
+			},
 			reason: "client-stalled",
 		},
 		"client silent after a switch of the plug-in": {
@@ -56,9 +65,13 @@ func TestHandshakeIsBounded(t *testing.T) {
 			reason: "backend-gone",
 		},
 	}
+	selfSigned, err := certs.Server("", "")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			b := newBench(t)
+			b := newBench(t, func(cfg *Config) { cfg.ClientTLS = func() *tls.Config { return selfSigned } })
 			defer b.close()
 			b.srv.handshake = short
 			b.backend.serve = test.serve

@@ -17,22 +17,22 @@ import (
 )
 
 // openService opens the service account's connections, or gives nil where there
-// is no such account.
-func openService(cfg *conf.Config) (*sql.DB, error) {
+// is no such account. A nil backend is made of cfg.
+func openService(cfg *conf.Config, backend *certs.Backend) (*sql.DB, error) {
 	if cfg.ServiceUser == "" {
 		return nil, nil
 	}
-	return openAccount(cfg, 30*time.Second)
+	return openAccount(cfg, backend, 30*time.Second)
 }
 
 // openPatient opens the service account's connections for statements that take
 // as long as they take.
-func openPatient(cfg *conf.Config) (*sql.DB, error) { return openAccount(cfg, 0) }
+func openPatient(cfg *conf.Config) (*sql.DB, error) { return openAccount(cfg, nil, 0) }
 
 // openAccount opens the service account's connections. They wait for an answer
 // as long as readTimeout says, for ever with 0.
-func openAccount(cfg *conf.Config, readTimeout time.Duration) (*sql.DB, error) {
-	connector, err := accountConnector(cfg, readTimeout)
+func openAccount(cfg *conf.Config, backend *certs.Backend, readTimeout time.Duration) (*sql.DB, error) {
+	connector, err := accountConnector(cfg, backend, readTimeout)
 	if err != nil {
 		return nil, err
 	}
@@ -43,18 +43,21 @@ func openAccount(cfg *conf.Config, readTimeout time.Duration) (*sql.DB, error) {
 	return db, nil
 }
 
-// accountConnector makes the service account's connections.
-func accountConnector(cfg *conf.Config, readTimeout time.Duration) (driver.Connector, error) {
+// accountConnector makes the service account's connections, over TLS as backend
+// has it.
+func accountConnector(cfg *conf.Config, backend *certs.Backend, readTimeout time.Duration) (driver.Connector, error) {
 	dsn := mysql.NewConfig()
 	dsn.User, dsn.Passwd = cfg.ServiceUser, cfg.ServicePassword
 	dsn.Net, dsn.Addr = "tcp", cfg.Backend
 	dsn.Timeout, dsn.ReadTimeout, dsn.WriteTimeout = 5*time.Second, readTimeout, 30*time.Second
 	dsn.Logger = quiet{}
-	tlsConfig, err := certs.Backend(cfg.BackendTLS, cfg.BackendCA, cfg.Backend)
-	if err != nil {
-		return nil, err
+	if backend == nil {
+		var err error
+		if backend, err = certs.NewBackend(cfg.BackendTLS, cfg.BackendCA, cfg.Backend); err != nil {
+			return nil, err
+		}
 	}
-	if tlsConfig != nil {
+	if tlsConfig := backend.Config(); tlsConfig != nil {
 		dsn.TLS = tlsConfig
 		dsn.AllowFallbackToPlaintext = cfg.BackendTLS == conf.TLSPreferred
 	}
@@ -68,11 +71,11 @@ func accountConnector(cfg *conf.Config, readTimeout time.Duration) (driver.Conne
 // openBeside opens connections of the service account on which the tokens of
 // observed rows are read, or gives nil where there is no such account. A reading
 // waits for no lock for long, and sees what is committed.
-func openBeside(cfg *conf.Config) (*sql.DB, error) {
+func openBeside(cfg *conf.Config, backend *certs.Backend) (*sql.DB, error) {
 	if cfg.ServiceUser == "" {
 		return nil, nil
 	}
-	connector, err := accountConnector(cfg, 10*time.Second)
+	connector, err := accountConnector(cfg, backend, 10*time.Second)
 	if err != nil {
 		return nil, err
 	}
@@ -85,11 +88,11 @@ func openBeside(cfg *conf.Config) (*sql.DB, error) {
 
 // openLedger opens the ledger of the backend, or gives nil where there is no
 // service account.
-func openLedger(cfg *conf.Config) (*ledger.Ledger, error) {
+func openLedger(cfg *conf.Config, backend *certs.Backend) (*ledger.Ledger, error) {
 	if cfg.ServiceUser == "" {
 		return nil, nil
 	}
-	connector, err := accountConnector(cfg, 10*time.Second)
+	connector, err := accountConnector(cfg, backend, 10*time.Second)
 	if err != nil {
 		return nil, err
 	}

@@ -61,7 +61,7 @@ func check(cmd *cobra.Command, cfg *conf.Config) error {
 		fmt.Fprintf(out, "%s: right, %d guarded tables; give --backend and --service-user to hold it against the schema\n", cfg.Policy, len(p.Tables))
 		return nil
 	}
-	db, err := openService(cfg)
+	db, err := openService(cfg, nil)
 	if err != nil {
 		return usage(err)
 	}

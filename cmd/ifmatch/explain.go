@@ -105,7 +105,7 @@ func explainRules(ctx context.Context, cfg *conf.Config) (*rewrite.Rules, error)
 		}
 		return rewrite.Compile(p, catalog), nil
 	}
-	db, err := openService(cfg)
+	db, err := openService(cfg, nil)
 	if err != nil {
 		return nil, usage(err)
 	}

@@ -55,14 +55,18 @@ const startTimeout = 30 * time.Second
 func serve(ctx context.Context, cfg *conf.Config, signals <-chan os.Signal, logTo io.Writer) error {
 	log := newLogger(cfg, logTo)
 	metrics := admin.NewMetrics()
-	db, err := openService(cfg)
+	backendTLS, err := certs.NewBackend(cfg.BackendTLS, cfg.BackendCA, cfg.Backend)
+	if err != nil {
+		return usage(err)
+	}
+	db, err := openService(cfg, backendTLS)
 	if err != nil {
 		return usage(err)
 	}
 	if db != nil {
 		defer db.Close()
 	}
-	beside, err := openBeside(cfg)
+	beside, err := openBeside(cfg, backendTLS)
 	if err != nil {
 		return usage(err)
 	}
@@ -77,7 +81,7 @@ func serve(ctx context.Context, cfg *conf.Config, signals <-chan os.Signal, logT
 		return err
 	}
 	metrics.Reloaded(true)
-	book, err := openLedger(cfg)
+	book, err := openLedger(cfg, backendTLS)
 	if err != nil {
 		return usage(err)
 	}
@@ -96,10 +100,6 @@ func serve(ctx context.Context, cfg *conf.Config, signals <-chan os.Signal, logT
 		return usage(err)
 	}
 	clientTLS.Store(tlsConfig)
-	backendTLS, err := certs.Backend(cfg.BackendTLS, cfg.BackendCA, cfg.Backend)
-	if err != nil {
-		return usage(err)
-	}
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		return fmt.Errorf("make a key: %w", err)
@@ -107,7 +107,7 @@ func serve(ctx context.Context, cfg *conf.Config, signals <-chan os.Signal, logT
 	var server *proxy.Server
 	server, err = proxy.New(proxy.Config{
 		Backend: cfg.Backend, ClientTLS: clientTLS.Load, RequireTLS: cfg.RequireTLS,
-		BackendTLS: backendTLS, TLSOptional: cfg.BackendTLS == conf.TLSPreferred, RSAKey: key,
+		BackendTLS: backendTLS.Config(), TLSOptional: cfg.BackendTLS == conf.TLSPreferred, RSAKey: key,
 		MaxSessions: cfg.MaxSessions, PlanCache: cfg.PlanCache, Rules: rules,
 		SchemaChanged: func(ctx context.Context) error { return refresh(ctx, source, server, log) },
 		Service:       beside, ObserveWait: cfg.ObserveWait, Ledger: book,
@@ -144,7 +144,8 @@ func serve(ctx context.Context, cfg *conf.Config, signals <-chan os.Signal, logT
 			cancel()
 		case sig := <-signals:
 			if sig == syscall.SIGHUP {
-				reload(ctx, cfg, source, server, clientTLS, metrics, log)
+				reloadPolicy(ctx, source, server, metrics, log)
+				reloadCertificates(cfg, clientTLS, backendTLS, log)
 				continue
 			}
 			log.Info("draining", "signal", sig.String(), "for", cfg.Drain)
@@ -174,30 +175,41 @@ func refresh(ctx context.Context, source *ruleset.Source, server *proxy.Server, 
 	return nil
 }
 
-// reload reads policy and certificates again and keeps the old ones where the
-// new are wrong.
-func reload(ctx context.Context, cfg *conf.Config, source *ruleset.Source, server *proxy.Server, clientTLS *atomic.Pointer[tls.Config], metrics *admin.Metrics, log *slog.Logger) {
+// reloadPolicy reads the policy again and keeps the old one where the new is wrong.
+func reloadPolicy(ctx context.Context, source *ruleset.Source, server *proxy.Server, metrics *admin.Metrics, log *slog.Logger) {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	rules, err := source.Load(ctx)
 	if err != nil {
 		metrics.Reloaded(false)
 		log.Error("policy is wrong; the old one is kept", "error", err)
-	} else {
-		server.SetRules(rules)
-		metrics.Reloaded(true)
-		log.Info("policy read again", "tables", rules.Tables(), "generation", rules.Generation)
-	}
-	if cfg.TLSCert == "" {
 		return
 	}
-	tlsConfig, err := certs.Server(cfg.TLSCert, cfg.TLSKey)
-	if err != nil {
-		log.Error("certificate is wrong; the old one is kept", "error", err)
-		return
+	server.SetRules(rules)
+	metrics.Reloaded(true)
+	log.Info("policy read again", "tables", rules.Tables(), "generation", rules.Generation)
+}
+
+// reloadCertificates reads the certificate for clients and the backend's
+// authorities again, each by itself, and keeps the old where the new are wrong.
+// Open connections go on as they are.
+func reloadCertificates(cfg *conf.Config, clientTLS *atomic.Pointer[tls.Config], backendTLS *certs.Backend, log *slog.Logger) {
+	if cfg.TLSCert != "" {
+		tlsConfig, err := certs.Server(cfg.TLSCert, cfg.TLSKey)
+		if err != nil {
+			log.Error("certificate is wrong; the old one is kept", "error", err)
+		} else {
+			clientTLS.Store(tlsConfig)
+			log.Info("certificate read again")
+		}
 	}
-	clientTLS.Store(tlsConfig)
-	log.Info("certificate read again")
+	if cfg.BackendCA != "" {
+		if err := backendTLS.Reload(); err != nil {
+			log.Error("the backend's authorities are wrong; the old ones are kept", "error", err)
+		} else {
+			log.Info("the backend's authorities read again")
+		}
+	}
 }
 
 // serveAdmin starts the admin listener, unless there is none.
