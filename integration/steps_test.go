@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -178,7 +179,13 @@ func (c scenario) play(t *testing.T, s *server.Server) {
 			conn = session(t, to, "root", shop, params)
 			sessions[st.on] = conn
 		}
-		if wrong := st.want(run(conn, name(st.sql), shop, st.args...)); wrong != "" {
+		args := slices.Clone(st.args)
+		for i, arg := range args {
+			if path, ok := arg.(string); ok && strings.HasPrefix(path, "/shop/") { // the name of a counter
+				args[i] = name(path)
+			}
+		}
+		if wrong := st.want(run(conn, name(st.sql), shop, args...)); wrong != "" {
 			t.Fatalf("step %d, %s: %s %v:\n  %s", i+1, st.on, st.sql, st.args, wrong)
 		}
 	}

@@ -19,7 +19,7 @@ const Layout = 1
 
 // Statement makes a part of the ledger, and does nothing where it is there.
 type Statement struct {
-	Name string // of the table, "" for the schema itself
+	Name string // of the table or routine, "" for the schema itself
 	For  string // what the part is for
 	SQL  string // without semicolon
 }
@@ -30,6 +30,19 @@ var layout = []Statement{
 	{"layout", "the version of the ledger's tables", "CREATE TABLE IF NOT EXISTS `ifmatch`.`layout` (\n" +
 		"  `version` INT UNSIGNED NOT NULL PRIMARY KEY\n" +
 		") ENGINE=InnoDB"},
+	{"counters", "the counters of numbering", "CREATE TABLE IF NOT EXISTS `ifmatch`.`counters` (\n" +
+		"  `name` VARBINARY(1024) NOT NULL PRIMARY KEY,\n" +
+		"  `value` BIGINT NOT NULL,\n" +
+		"  `turns` BIGINT UNSIGNED NOT NULL DEFAULT 0,\n" +
+		"  `first` BIGINT,\n" +
+		"  `last` BIGINT,\n" +
+		"  `ends` TINYINT NOT NULL DEFAULT 0\n" +
+		") ENGINE=InnoDB ROW_FORMAT=DYNAMIC"},
+	routine("allocids", "n BIGINT"),
+	routine("addids", "n BIGINT"),
+	routine("getids", ""),
+	routine("setids", "v BIGINT"),
+	routine("rangeids", "numbers VARCHAR(64)"),
 }
 
 // LayoutError is a ledger that another version of ifmatch has made.
@@ -45,7 +58,8 @@ func (e *LayoutError) Error() string {
 // is of another version.
 func Missing(ctx context.Context, db *sql.DB) ([]Statement, error) {
 	rows, err := db.QueryContext(ctx, "SELECT LOWER(TABLE_NAME) FROM information_schema.TABLES WHERE TABLE_SCHEMA = ?"+
-		" UNION ALL SELECT '' FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = ?", Schema, Schema)
+		" UNION ALL SELECT LOWER(ROUTINE_NAME) FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = ?"+
+		" UNION ALL SELECT '' FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = ?", Schema, Schema, Schema)
 	if err != nil {
 		return nil, fmt.Errorf("look for schema ifmatch: %w", err)
 	}
@@ -87,7 +101,7 @@ func (l *Ledger) Make(ctx context.Context) error {
 		return err
 	}
 	for _, s := range missing {
-		if _, err := l.db.ExecContext(ctx, s.SQL); err != nil {
+		if _, err := l.db.ExecContext(ctx, s.SQL); err != nil && number(err) != errRoutineExists {
 			return rights(fmt.Errorf("make %s: %w", strings.TrimSuffix(Schema+"."+s.Name, "."), err))
 		}
 	}

@@ -13,7 +13,8 @@ import (
 
 // Ledger keeps its records at one backend. It is safe for concurrent use.
 type Ledger struct {
-	db *sql.DB
+	db       *sql.DB
+	counters *counters
 }
 
 // Connections of the service account that a ledger has at most, and how long
@@ -31,7 +32,9 @@ func Open(connector driver.Connector) *Ledger {
 	db.SetMaxIdleConns(maxConns) // to connect takes longer than to write a record
 	db.SetConnMaxLifetime(connLife)
 	db.SetConnMaxIdleTime(connIdle)
-	return &Ledger{db: db}
+	l := &Ledger{db: db}
+	l.counters = newCounters(l)
+	return l
 }
 
 // Close closes the connections.
@@ -51,7 +54,7 @@ func (c session) Connect(ctx context.Context) (driver.Conn, error) {
 	for _, set := range []string{
 		"SET NAMES utf8mb4",
 		"SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
-		"SET SESSION autocommit = 1, time_zone = '+00:00', lock_wait_timeout = 5, innodb_lock_wait_timeout = 5," +
+		"SET SESSION autocommit = 1, completion_type = 0, time_zone = '+00:00', lock_wait_timeout = 5, innodb_lock_wait_timeout = 5," +
 			" sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'",
 	} {
 		if _, err := conn.(driver.ExecerContext).ExecContext(ctx, set, nil); err != nil {

@@ -189,7 +189,7 @@ func (s *session) forget() {
 	s.tableLocks = false
 	clear(s.stmts)
 	clear(s.dynamics)
-	s.hint, s.diag, s.last = nil, nil, nil
+	s.hint, s.diag, s.last, s.rights = nil, nil, nil, nil
 	s.state.stale = true
 }
 

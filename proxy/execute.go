@@ -106,6 +106,9 @@ func (s *session) executeStatement(st *statement, p []byte) error {
 	if st.refused != "" {
 		return s.refuse(nil, "statement", st.refused)
 	}
+	if st.numbering != nil {
+		return s.executeNumbering(st, p)
+	}
 	if st.kind == executeSQL {
 		if done, err := s.executeDynamic(st.name); done {
 			return err

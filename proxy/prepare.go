@@ -23,16 +23,17 @@ type statement struct {
 	unread  bool // it cannot be read, and names a guarded table: it is executed while nothing is enforced
 	ddl     bool // it may change what the rules rest on
 
-	plan       *rewrite.Plan // of a guarded statement; nil: it passes
-	noted      *rewrite.Plan // of one that passes and of which something is remembered
-	untold     bool          // it makes rows of a guarded table that are not known
-	shown      *shown        // the answer of the last execution, while a cursor may be open
-	watched    *rewrite.Plan // of one that passes and is observed
-	generation uint64        // of the rules that made the plan
-	args       []rewrite.Arg // of a guarded statement, in the backend's order
-	refused    string        // by rules that came later
-	rewritten  bool          // the backend has prepared it with a guard in it
-	unbound    bool          // the backend has not had the types of its parameters since it was prepared again
+	numbering  *numberingCall // of CALL ifmatch.allocids and the like
+	plan       *rewrite.Plan  // of a guarded statement; nil: it passes
+	noted      *rewrite.Plan  // of one that passes and of which something is remembered
+	untold     bool           // it makes rows of a guarded table that are not known
+	shown      *shown         // the answer of the last execution, while a cursor may be open
+	watched    *rewrite.Plan  // of one that passes and is observed
+	generation uint64         // of the rules that made the plan
+	args       []rewrite.Arg  // of a guarded statement, in the backend's order
+	refused    string         // by rules that came later
+	rewritten  bool           // the backend has prepared it with a guard in it
+	unbound    bool           // the backend has not had the types of its parameters since it was prepared again
 
 	types []wire.ParamType // of the last execution
 	long  map[int]*longParam
@@ -156,6 +157,12 @@ func (s *session) planStatement(st *statement) (refused *rewrite.Plan) {
 		return &rewrite.Plan{Verdict: rewrite.Refuse, Reason: "PREPARE within a prepared statement cannot be judged"}
 	}
 	st.changes = changesOf(st.kind, st.text, st.stmt)
+	if st.kind == call {
+		if n, ok := readNumbering(st.text, st.stmt, st.db); ok {
+			st.numbering = &n
+			return s.lacksLedger()
+		}
+	}
 	if st.kind == plain && !s.rules.Mentions(st.text, st.stmt) {
 		return nil
 	}

@@ -41,9 +41,9 @@ func (s *session) query() error {
 }
 
 // decide makes sure of modes and character set where sql depends on them and
-// could concern a guarded table.
+// could concern a guarded table or a counter.
 func (s *session) decide(sql []byte) error {
-	if s.state.undecided(sql, s.tracked) && s.rules.MentionsRaw(sql) && s.enforces() {
+	if s.state.undecided(sql, s.tracked) && (s.rules.MentionsRaw(sql) && s.enforces() || maybeNumbers(sql)) {
 		return s.askState()
 	}
 	return nil
@@ -195,7 +195,14 @@ func (s *session) statement(attrs []byte, stmt sqltext.Span) error {
 		if done, err := s.executeDynamic(name); done {
 			return err
 		}
-	case plain, begin, commit, rollback, rollbackTo, savepoint, release, use, set, call, lockTables, unlockTables:
+	case call:
+		if n, ok := readNumbering(&s.text, stmt, s.state.db); ok {
+			return s.numberQuery(n)
+		}
+		if !s.rules.Mentions(&s.text, stmt) {
+			return s.passQueryOf(kind, name, stmt, nil)
+		}
+	case plain, begin, commit, rollback, rollbackTo, savepoint, release, use, set, lockTables, unlockTables:
 		if !s.rules.Mentions(&s.text, stmt) {
 			return s.passQueryOf(kind, name, stmt, nil)
 		}

@@ -229,6 +229,9 @@ func binaryRow(columns []wire.Column, row []wire.Value) []byte {
 			continue
 		}
 		n, _ := strconv.ParseUint(v.Text, 10, 64)
+		if signed, err := strconv.ParseInt(v.Text, 10, 64); err == nil {
+			n = uint64(signed)
+		}
 		switch columns[i].Type {
 		case wire.TypeLong:
 			p = binary.LittleEndian.AppendUint32(p, uint32(n))
