@@ -31,10 +31,11 @@ lint:
 	$(GO) run $(STATICCHECK) ./...
 	cd demo && $(GO) run $(STATICCHECK) ./...
 
-# Throughput and CPU beside a bare relay and the direct connection.
-bench: install
-	$(GO) test -run '^$$' -bench . -benchmem ./wire ./sqltext ./rewrite ./proxy
-	$(GO) run ./integration/bench
+# Throughput, CPU and memory beside HAProxy and bare relays; writes the tables of
+# docs/performance.md. BENCH=-short takes some minutes, all of it half an hour.
+bench:
+	integration/server/install bench
+	$(GO) run ./integration/bench -idle -sysbench -micro -write docs/performance.md $(BENCH)
 
 # A minute for each fuzzer.
 fuzz:

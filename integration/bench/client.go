@@ -83,6 +83,12 @@ func serverError(p []byte, caps wire.Capability) error {
 	return fmt.Errorf("error %d: %s", e.Code, e.Message)
 }
 
+// quit ends the connection as a client should.
+func (c *client) quit() {
+	c.send([]byte{byte(wire.ComQuit)})
+	c.conn.Close()
+}
+
 // send sends a command.
 func (c *client) send(command []byte) error {
 	c.conn.ResetSeq()

@@ -32,6 +32,7 @@ type target struct {
 // The names of the targets, in the order in which they are shown.
 const (
 	directName   = "direct"
+	haproxyName  = "haproxy"
 	relayNetName = "relay net.Conn"
 	relayRawName = "relay raw"
 	beforeName   = "ifmatch before"
@@ -40,6 +41,7 @@ const (
 
 // A lab is all that a run needs: server, targets, and the load generator.
 type lab struct {
+	server  *server.Server
 	targets []target
 	load    *generator
 	closers []func()
@@ -63,11 +65,21 @@ func newLab(ctx context.Context, opt options, log io.Writer) (_ *lab, err error)
 		return nil, err
 	}
 	l.closers = append(l.closers, stop)
+	l.server = backend
 	if err := fill(ctx, backend); err != nil {
 		return nil, fmt.Errorf("fill tables: %w", err)
 	}
 	l.targets = append(l.targets, target{name: directName, addr: backend.Addr})
+	wanted := func(name string) bool { return opt.targets == nil || opt.targets.MatchString(name) }
+	if wanted(haproxyName) {
+		if err := l.startHAProxy(ctx, backend.Addr); err != nil {
+			return nil, fmt.Errorf("start haproxy: %w", err)
+		}
+	}
 	for _, r := range []struct{ name, kind string }{{relayNetName, relayNet}, {relayRawName, relayRaw}} {
+		if !wanted(r.name) {
+			continue
+		}
 		p, err := l.start(exec.CommandContext(ctx, self, relayPart, r.kind, backend.Addr))
 		if err != nil {
 			return nil, fmt.Errorf("start %s: %w", r.name, err)
@@ -86,9 +98,7 @@ func newLab(ctx context.Context, opt options, log io.Writer) (_ *lab, err error)
 	if err := l.startIfmatch(ctx, ifmatchName, opt.ifmatch, opt.admin, backend, log); err != nil {
 		return nil, fmt.Errorf("start ifmatch: %w", err)
 	}
-	if opt.targets != nil {
-		l.targets = slices.DeleteFunc(l.targets, func(t target) bool { return !opt.targets.MatchString(t.name) })
-	}
+	l.targets = slices.DeleteFunc(l.targets, func(t target) bool { return !wanted(t.name) })
 	p, err := l.start(exec.CommandContext(ctx, self, loadPart))
 	if err != nil {
 		return nil, fmt.Errorf("start load generator: %w", err)

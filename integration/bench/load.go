@@ -23,6 +23,9 @@ const (
 	warmUpTime = 100 * time.Millisecond
 )
 
+// connectAtOnce is how many connections are opened at the same time.
+const connectAtOnce = 32
+
 // A job is what the load generator is asked for.
 type job struct {
 	Addr        string
@@ -78,19 +81,27 @@ func serveLoad(in io.Reader, out io.Writer) error {
 
 // open connects, prepares and warms up.
 func (j *job) open() ([]*script, error) {
-	var w work
+	w := idleWork
 	for _, candidate := range works {
 		if candidate.name == j.Work {
 			w = candidate
 		}
 	}
+	warmUp := warmUp
+	if j.idles() {
+		warmUp = 1
+	}
 	scripts := make([]*script, j.Connections)
+	// Servers take no more at once than their backlog holds.
+	slots := make(chan struct{}, connectAtOnce)
 	err := each(j.Connections, func(i int) error {
+		slots <- struct{}{}
+		defer func() { <-slots }()
 		c, err := dial(j.Addr)
 		if err != nil {
 			return err
 		}
-		s, err := newScript(c, w, j.Guarded, i, j.Connections)
+		s, err := newScript(c, w, j.Addr, j.Guarded, i, j.Connections)
 		if err != nil {
 			return err
 		}
@@ -114,8 +125,15 @@ func (j *job) open() ([]*script, error) {
 	return nil, err
 }
 
+// idles says whether the job is to do nothing once it is connected.
+func (j *job) idles() bool { return j.Work == idleWork.name }
+
 // run lets all connections send statements for the time of the job.
 func (j *job) run(scripts []*script) outcome {
+	if j.idles() {
+		time.Sleep(j.For)
+		return outcome{Seconds: j.For.Seconds()}
+	}
 	times := make([]latencies, len(scripts))
 	start := time.Now()
 	end := start.Add(j.For)
@@ -139,7 +157,7 @@ func (j *job) run(scripts []*script) outcome {
 	for i := range times {
 		all.merge(&times[i])
 	}
-	return outcome{Statements: all.total, Seconds: seconds, P50: all.quantile(0.5), P95: all.quantile(0.95), P99: all.quantile(0.99)}
+	return outcome{Statements: all.total * len(scripts[0].ready), Seconds: seconds, P50: all.quantile(0.5), P95: all.quantile(0.95), P99: all.quantile(0.99)}
 }
 
 // each runs f for 0 … n-1 at once, and gives the errors.

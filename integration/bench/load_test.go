@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -37,17 +38,13 @@ func TestQuantile(t *testing.T) {
 	}
 }
 
-func TestSplitParams(t *testing.T) {
+func TestParams(t *testing.T) {
 	for _, w := range works {
-		if w.prepared {
-			continue
-		}
-		for _, sql := range []string{w.sql, w.guarded} {
-			if sql == "" {
-				continue
-			}
-			if got := len(splitParams(sql)) - 1; got != len(w.params) {
-				t.Errorf("%s: %d parameters in %q, expected %d", w.name, got, sql, len(w.params))
+		for _, st := range w.statements {
+			for _, sql := range []string{st.sql, st.guarded} {
+				if got := strings.Count(sql, "?"); sql != "" && got != len(st.params) {
+					t.Errorf("%s: %d parameters in %q, expected %d", w.name, got, sql, len(st.params))
+				}
 			}
 		}
 	}

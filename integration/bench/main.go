@@ -1,8 +1,8 @@
 // Command bench measures what a statement costs through ifmatch, as against a
-// bare TCP relay and against the server itself, in one interleaved run.
+// bare TCP hop and against the server itself, in one interleaved run.
 //
-// It starts MariaDB, relays, `ifmatch serve` with a guarded table, and a load
-// generator, each in a process of its own. A cell is a work (a kind of statement)
+// It starts MariaDB, HAProxy as a plain hop, relays, `ifmatch serve` with a guarded table, and a load
+// generator, each in a process of its own. A cell is a work (a statement, or a transaction)
 // at a number of connections; a round goes over all cells in random order, and in
 // each over all targets in random order, for a short time each. So what else the
 // machine does meanwhile hits all targets alike, and ratios are taken within a
@@ -43,6 +43,11 @@ type options struct {
 	before      string
 	admin       string
 	json        bool
+	idle        bool
+	sysbench    bool
+	micro       bool
+	short       bool
+	write       string
 }
 
 func main() {
@@ -86,22 +91,54 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	if err != nil {
 		return err
 	}
-	results := summarize(cells)
+	r := report{How: opt.how(), Results: summarize(cells)}
+	if opt.sysbench {
+		if r.Sysbench, err = measureSysbench(ctx, lab, opt, errOut); err != nil {
+			return err
+		}
+	}
+	if opt.idle {
+		if r.Idle, err = measureIdle(ctx, lab, errOut); err != nil {
+			return err
+		}
+	}
+	if opt.micro {
+		lab.close() // nothing else is to run meanwhile
+		lab.closers = nil
+		fmt.Fprintln(errOut, "microbenchmarks")
+		if r.Micro, err = microbenchmarks(os.Stderr); err != nil {
+			return err
+		}
+	}
+	if opt.write != "" {
+		if err := r.writeInto(opt.write); err != nil {
+			return err
+		}
+	}
 	if opt.json {
 		enc := json.NewEncoder(out)
 		enc.SetIndent("", "  ")
-		return enc.Encode(results)
+		return enc.Encode(r)
 	}
-	return printTable(out, results)
+	return r.print(out)
+}
+
+// how says how a run was made.
+func (o *options) how() string {
+	length := ""
+	if o.short {
+		length = ", the short run"
+	}
+	return fmt.Sprintf("%d rounds of %s a cell%s.", o.rounds, o.span, length)
 }
 
 func parse(args []string, errOut io.Writer) (options, error) {
-	opt := options{connections: []int{1, 16, 64}}
+	opt := options{connections: []int{1, 16, 64, 256}}
 	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
 	fs.SetOutput(errOut)
 	fs.IntVar(&opt.rounds, "rounds", 5, "`number` of rounds")
-	fs.DurationVar(&opt.span, "for", time.Second, "`time` of one measurement")
-	fs.Func("connections", "`numbers` of connections, with commas between them (default 1,16,64)", func(s string) error {
+	fs.DurationVar(&opt.span, "for", 600*time.Millisecond, "`time` of one measurement")
+	fs.Func("connections", "`numbers` of connections, with commas between them (default 1,16,64,256)", func(s string) error {
 		opt.connections = nil
 		for part := range strings.SplitSeq(s, ",") {
 			n, err := strconv.Atoi(part)
@@ -124,11 +161,22 @@ func parse(args []string, errOut io.Writer) (options, error) {
 	fs.StringVar(&opt.before, "before", "", "another `program` to measure in the same run: ifmatch before a change")
 	fs.StringVar(&opt.admin, "admin", "", "`host:port` of the proxy's metrics and profiles; a free port where it is not given")
 	fs.BoolVar(&opt.json, "json", false, "print JSON instead of a table")
+	fs.BoolVar(&opt.idle, "idle", false, "at the end, memory for 10,000 idle connections, or as many as the limit of open files lets be")
+	fs.BoolVar(&opt.sysbench, "sysbench", false, "run the scripts of Debian's sysbench as well")
+	fs.BoolVar(&opt.micro, "micro", false, "run the microbenchmarks of the packages as well")
+	fs.StringVar(&opt.write, "write", "", "write the tables into this `document`, between the lines made for them")
+	fs.BoolVar(&opt.short, "short", false, "three rounds of 300 ms at 16, 64 and 256 connections, without the relays: some minutes")
 	quick := fs.Bool("quick", false, "two rounds of 200 ms at 1 and 16 connections: shows that all works, and little else")
 	if err := fs.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return opt, err
 	} else if err != nil {
 		return opt, errUsage
+	}
+	if opt.short {
+		opt.rounds, opt.span, opt.connections = 3, 300*time.Millisecond, []int{16, 64, 256}
+		if opt.targets == nil {
+			opt.targets = regexp.MustCompile("^(direct|haproxy|ifmatch.*)$")
+		}
 	}
 	if *quick {
 		opt.rounds, opt.span, opt.connections = 2, 200*time.Millisecond, []int{1, 16}

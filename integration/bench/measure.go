@@ -27,6 +27,7 @@ type sample struct {
 	outcome
 	CPU    time.Duration // of the process in the middle
 	RSS    int64         // of it, in bytes, at the end
+	Peak   int64         // the most that it was
 	Allocs float64       // allocations of it; -1 where they are not known
 }
 
@@ -90,6 +91,9 @@ func take(l *lab, t *target, c *cell, span time.Duration) (sample, error) {
 		if allocs, err = t.allocations(); err != nil {
 			return err
 		}
+		if err := forgetPeak(t.pid); err != nil {
+			return err
+		}
 		cpu, err = processCPU(t.pid)
 		return err
 	}
@@ -102,7 +106,7 @@ func take(l *lab, t *target, c *cell, span time.Duration) (sample, error) {
 			return err
 		}
 		s.CPU = now - cpu
-		if s.RSS, err = processRSS(t.pid); err != nil {
+		if s.RSS, s.Peak, err = processRSS(t.pid); err != nil {
 			return err
 		}
 		if t.metrics == "" {
@@ -171,16 +175,35 @@ func processCPU(pid int) (time.Duration, error) {
 	return sum, nil
 }
 
-// processRSS gives the resident memory of a process in bytes.
-func processRSS(pid int) (int64, error) {
-	statm, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
+// processRSS gives the resident memory of a process in bytes, and the most that
+// it has been since forgetPeak.
+func processRSS(pid int) (now, peak int64, err error) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
-		return 0, fmt.Errorf("read resident memory: %w", err)
+		return 0, 0, fmt.Errorf("read resident memory: %w", err)
 	}
-	fields := strings.Fields(string(statm))
-	if len(fields) < 2 {
-		return 0, fmt.Errorf("/proc/%d/statm has %d fields", pid, len(fields))
+	for line := range strings.Lines(string(status)) {
+		for prefix, to := range map[string]*int64{"VmRSS:": &now, "VmHWM:": &peak} {
+			if kB, ok := strings.CutPrefix(line, prefix); ok {
+				n, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(kB), "kB")), 10, 64)
+				if err != nil {
+					return 0, 0, fmt.Errorf("read resident memory: %w", err)
+				}
+				*to = n << 10
+			}
+		}
 	}
-	pages, err := strconv.ParseInt(fields[1], 10, 64)
-	return pages * int64(os.Getpagesize()), err
+	if now == 0 || peak == 0 {
+		return 0, 0, fmt.Errorf("/proc/%d/status does not name the resident memory", pid)
+	}
+	return now, peak, nil
+}
+
+// forgetPeak begins a new peak of the resident memory.
+func forgetPeak(pid int) error {
+	const peak = "5"
+	if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte(peak), 0); err != nil {
+		return fmt.Errorf("begin a new peak of resident memory: %w", err)
+	}
+	return nil
 }

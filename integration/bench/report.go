@@ -32,11 +32,45 @@ type result struct {
 	// Of the process in the middle, absent for direct.
 	CPU    *spread `json:"cpu_ms_per_1000_statements,omitempty"`
 	RSS    *spread `json:"rss_mib,omitempty"`
+	Peak   *spread `json:"peak_rss_mib,omitempty"`
 	Allocs *spread `json:"allocations_per_statement,omitempty"`
 	// Ratios of throughput within a round, by the name of the other target.
 	Against map[string]spread `json:"throughput_against"`
 	// Ratios of CPU time per statement within a round.
 	CPUAgainst map[string]spread `json:"cpu_against,omitempty"`
+}
+
+// A report is all that a run has found.
+type report struct {
+	How      string           `json:"how"`
+	Results  []result         `json:"results"`
+	Idle     []idleResult     `json:"idle,omitempty"`
+	Sysbench []sysbenchResult `json:"sysbench,omitempty"`
+	Micro    []microResult    `json:"microbenchmarks,omitempty"`
+}
+
+// print writes a report as tables.
+func (r *report) print(out io.Writer) error {
+	if err := printTable(out, r.Results); err != nil {
+		return err
+	}
+	for _, i := range r.Idle {
+		if _, err := fmt.Fprintf(out, "%d idle connections through %s: %.0f MiB, at most %.0f MiB\n", i.Connections, i.Target, i.RSS, i.Peak); err != nil {
+			return err
+		}
+	}
+	for _, x := range r.Sysbench {
+		if _, err := fmt.Fprintf(out, "sysbench %-22s prepared=%-5v %3d connections  %-8s %8.0f/s  p95 %.1f ms  CPU %s ms/1000  errors %d\n",
+			x.Script, x.Prepared, x.Connections, x.Target, x.PerSecond.Median, x.P95.Median, optional(x.CPU, 1)[0], x.Ignored); err != nil {
+			return err
+		}
+	}
+	for _, m := range r.Micro {
+		if _, err := fmt.Fprintf(out, "%-60s %s, %s allocations\n", m.Name, m.Time, m.Allocs); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // summarize makes the results of all cells, in the order of the works.
@@ -67,7 +101,8 @@ func (c *cell) result(t target) result {
 	}
 	cpu := over(samples, sample.cpu)
 	rss := over(samples, func(s sample) float64 { return float64(s.RSS) / (1 << 20) })
-	r.CPU, r.RSS, r.CPUAgainst = &cpu, &rss, map[string]spread{}
+	peak := over(samples, func(s sample) float64 { return float64(s.Peak) / (1 << 20) })
+	r.CPU, r.RSS, r.Peak, r.CPUAgainst = &cpu, &rss, &peak, map[string]spread{}
 	for _, other := range c.targets {
 		if other.name != t.name && other.pid != 0 {
 			r.CPUAgainst[other.name] = ratio(samples, c.samples[other.name], sample.cpu)
@@ -122,16 +157,15 @@ func spreadOf(values []float64) spread {
 // printTable writes the results as an aligned table.
 func printTable(out io.Writer, results []result) error {
 	lines := [][]string{{"work", "conn", "target", "stmt/s", "(min–max)", "p50 µs", "p95", "p99",
-		"CPU ms/1000", "(min–max)", "RSS MiB", "allocs", "× direct", "× net.Conn", "× raw", "(min–max)", "CPU × raw"}}
+		"CPU ms/1000", "(min–max)", "RSS MiB", "allocs", "× direct", "× haproxy", "(min–max)", "CPU × haproxy", "(min–max)"}}
 	for _, r := range results {
 		line := []string{r.Work, strconv.Itoa(r.Connections), r.Target,
 			whole(r.PerSecond.Median), whole(r.PerSecond.Min) + "–" + whole(r.PerSecond.Max),
 			whole(r.P50.Median), whole(r.P95.Median), whole(r.P99.Median)}
 		line = append(line, optional(r.CPU, 1)...)
-		line = append(line, optional(r.RSS, 1)[0], optional(r.Allocs, 1)[0])
-		raw := against(r.Against, relayRawName)
-		line = append(line, against(r.Against, directName)[0], against(r.Against, relayNetName)[0], raw[0], raw[1],
-			against(r.CPUAgainst, relayRawName)[0])
+		line = append(line, optional(r.Peak, 1)[0], optional(r.Allocs, 1)[0], against(r.Against, directName)[0])
+		line = append(line, against(r.Against, haproxyName)...)
+		line = append(line, against(r.CPUAgainst, haproxyName)...)
 		lines = append(lines, line)
 	}
 	const left = 3 // columns of words; those of figures are right-aligned, but for conn's neighbours
