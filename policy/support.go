@@ -8,8 +8,6 @@ var unsupported = []struct{ path, value string }{
 	{"pending", ""},
 	{"number", ""},
 	{"partial", "proceed"},
-	{"upsert", "allow"},
-	{"upsert", "check"},
 	{"routines", ""},
 }
 

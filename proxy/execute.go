@@ -202,6 +202,9 @@ func (s *session) executeGuarded(st *statement, p []byte) error {
 	if err := st.plan.Bind(st.text, s.values, hint, &s.binding); err != nil {
 		return s.unbound(st.plan, err)
 	}
+	if st.plan.Upserts() {
+		return s.upsert(&upserting{plan: st.plan, text: st.text, params: s.values, st: st})
+	}
 	return s.write(&guarded{plan: st.plan, st: st})
 }
 

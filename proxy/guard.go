@@ -37,6 +37,9 @@ func (s *session) guardQuery(plan *rewrite.Plan, attrs []byte) error {
 	if err := plan.Bind(&s.text, nil, hint, &s.binding); err != nil {
 		return s.unbound(plan, err)
 	}
+	if plan.Upserts() {
+		return s.upsert(&upserting{plan: plan, text: &s.text, attrs: attrs})
+	}
 	return s.write(&guarded{plan: plan, attrs: attrs})
 }
 

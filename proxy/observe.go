@@ -115,6 +115,10 @@ func (s *session) beginObserved(plan *rewrite.Plan, t *sqltext.Text, params []re
 		s.observeRefused(plan.Table, "hint")
 		return nil
 	}
+	if plan.Upserts() {
+		s.loseObserved(plan.Table)
+		return nil
+	}
 	if err := plan.Bind(t, params, hint, &o.b); err != nil {
 		s.observeRefused(plan.Table, "binding")
 		return nil
@@ -341,14 +345,20 @@ func (s *session) observeRefused(t *rewrite.Table, reason string) {
 	label := ""
 	if t != nil {
 		label = t.Label
-		if twin := t.Twin(); twin != nil {
-			s.reads.watch.lose(twin, s.inTransaction() || !s.status.Has(wire.StatusAutocommit))
-		}
+		s.loseObserved(t)
 	}
 	s.srv.counters.observed.refused.Add(1)
 	s.srv.cfg.Meter.ObservedRefused(reason)
 	s.log.Info("would have been a conflict", "kind", rewrite.Refused.String(), "table", label, "reason", reason,
 		"shape", s.shape(), "user", s.user, "mode", policy.ModeObserve.String())
+}
+
+// loseObserved forgets what is known of the rows of an observed table, one of which
+// is written and it is not known which.
+func (s *session) loseObserved(t *rewrite.Table) {
+	if twin := t.Twin(); twin != nil {
+		s.reads.watch.lose(twin, s.inTransaction() || !s.status.Has(wire.StatusAutocommit))
+	}
 }
 
 // observeDropped counts what could not be observed.

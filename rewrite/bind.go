@@ -52,6 +52,8 @@ type Binding struct {
 	target  target // the state that it gives the row
 	keep    bool   // the client's own assignment of the version stands
 	skip    bool   // the version stays as it was where nothing else changes
+	closed  bool   // an upsert may meet no row that was not looked at
+	met     *Met   // the rows that an upsert may meet, once they are locked
 }
 
 // Refusal is the error of a statement that is not sent because of what it was
@@ -75,6 +77,9 @@ func refusal(format string, args ...any) *Refusal {
 func (p *Plan) Bind(t *sqltext.Text, params []Value, hint []sqltext.Pair, b *Binding) *Refusal {
 	tab, v := p.Table, p.Table.Version
 	*b = Binding{Key: b.Key[:0], scratch: b.scratch}
+	if p.upsert != nil {
+		return p.bindUpsert(t, params, hint, b)
+	}
 	for i, k := range p.key {
 		value := p.value(t, k.operand, params)
 		if !keyFits(tab.Key[i], value) {
@@ -159,15 +164,24 @@ func (v *Version) advice() string {
 
 // bindExternal checks the version that the writer brings.
 func (p *Plan) bindExternal(t *sqltext.Text, params []Value, b *Binding) *Refusal {
-	tab, v := p.Table, p.Table.Version
-	given, ok := p.value(t, p.assigned.operand, params).integer()
+	given := p.value(t, p.assigned.operand, params)
+	if refused := p.externalFits(given); refused != nil {
+		return refused
+	}
+	b.External, _ = given.integer()
+	b.keep = true
+	return nil
+}
+
+// externalFits refuses what the writer brings where it is no version.
+func (p *Plan) externalFits(v Value) *Refusal {
+	given, ok := v.integer()
 	if !ok {
-		return refusal("the external version of %s must be a whole number", tab.Name)
+		return refusal("the external version of %s must be a whole number", p.Table.Name)
 	}
-	if v.Max > 0 && !given.Neg && given.Abs > v.Max {
-		return refusal("the external version %s is beyond what %s of %s can hold", given, v.Column.Name, tab.Name)
+	if most := p.Table.Version.Max; most > 0 && !given.Neg && given.Abs > most {
+		return refusal("the external version %s is beyond what %s of %s can hold", given, p.Table.Version.Column.Name, p.Table.Name)
 	}
-	b.External, b.keep = given, true
 	return nil
 }
 
@@ -214,7 +228,7 @@ func (v *Version) fits(e Token, t *Table, where string) *Refusal {
 // passesUnread reports whether the statement needs no expectation: it adds to
 // what is there. Adding NULL would not.
 func (p *Plan) passesUnread(t *sqltext.Text, params []Value) bool {
-	if p.Verb != Update || !p.relative || p.Table.Settings.Relative != policy.RelativePass {
+	if p.removes() || !p.relative || p.Table.Settings.Relative != policy.RelativePass {
 		return false
 	}
 	for _, o := range p.steps {

@@ -3,6 +3,7 @@ package rewrite
 import (
 	"strings"
 
+	"ifmatch/policy"
 	"ifmatch/schema"
 )
 
@@ -107,11 +108,14 @@ func (p *planner) planLoad() *Plan {
 		switch {
 		case t == nil:
 			return pass("it writes no guarded table")
-		case p.word(i-1, "REPLACE"):
+		case p.word(i-1, "REPLACE") && t.Settings.Upsert != policy.UpsertAllow:
 			return refuse(t, "LOAD DATA … REPLACE into %s cannot be guarded; LOAD DATA … IGNORE can", t.Name)
 		case t.status != nil && t.status.hasInitial:
 			return refuse(t, "LOAD DATA into %s, whose %s may only be %s at first: which state its rows get cannot be known; write INSERT",
 				t.Name, t.status.column.Name, statesText(t.status.initial))
+		}
+		if p.word(i-1, "REPLACE") {
+			return pass("the policy lets it pass unchecked (upsert: allow); rows that it replaces begin with a version of their own")
 		}
 		return pass("LOAD DATA without REPLACE takes nobody's update away")
 	}

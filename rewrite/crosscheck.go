@@ -61,11 +61,17 @@ func (p *planner) crossCheck(plan *Plan, fixed []string) *Plan {
 // canonical gives the statement as the parser is to read it: without comments
 // and secrets, the same for all statements of a shape, in ASCII or UTF-8, and
 // with names in quotes where the parser would take them for keywords.
-func (p *planner) canonical() string {
+func (p *planner) canonical() string { return p.canonicalWithout(part{}) }
+
+// canonicalWithout is canonical without the tokens of a part.
+func (p *planner) canonicalWithout(skip part) string {
 	var b []byte
 	for i := p.stmt.from; i < p.stmt.to; i++ {
+		if i >= skip.from && i < skip.to {
+			continue
+		}
 		tok := p.Tokens[i]
-		if i > p.stmt.from && (tok.Start != p.Tokens[i-1].End || p.Tokens[i-1].Kind.Constant()) {
+		if i > p.stmt.from && (tok.Start != p.Tokens[i-1].End || i == skip.to || p.Tokens[i-1].Kind.Constant()) {
 			b = append(b, ' ')
 		}
 		switch tok.Kind {

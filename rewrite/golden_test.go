@@ -28,6 +28,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 //	params 5, 'x', NULL values of the parameters
 //	hint version=9      as left by SET @ifmatch
 //	read version=9      what the scope has read of the row
+//	hit 5, 9            key and token of a row that an upsert meets
 const dashes = "\n----\n"
 
 func TestGolden(t *testing.T) {
@@ -72,6 +73,7 @@ type goldenCase struct {
 	params []Value
 	hint   []sqltext.Pair
 	read   []sqltext.Pair
+	hits   [][]Value
 }
 
 func readCase(t *testing.T, options string) *goldenCase {
@@ -99,6 +101,8 @@ func readCase(t *testing.T, options string) *goldenCase {
 			c.env.Multi = true
 		case "params":
 			c.params = values(t, value)
+		case "hit":
+			c.hits = append(c.hits, values(t, value))
 		case "read":
 			var err error
 			if c.read, err = sqltext.ParseHint(value); err != nil {
@@ -203,11 +207,15 @@ func (c *goldenCase) guard(t *testing.T, out *bytes.Buffer, plan *Plan, text *sq
 		}
 		b.Expect(token)
 	}
-	if refused == nil {
+	if refused == nil && !plan.Upserts() {
 		refused = plan.BindUnread(&b)
 	}
 	if refused != nil {
 		line("refusal", "%s", refused.Text)
+		return
+	}
+	if plan.Upserts() {
+		c.upsert(t, out, plan, text, &b)
 		return
 	}
 	line("key", "%s", plan.KeyText(&b))
@@ -226,6 +234,64 @@ func (c *goldenCase) guard(t *testing.T, out *bytes.Buffer, plan *Plan, text *sq
 	if n := strings.Count(string(sql), "?"); n != len(args) {
 		t.Errorf("%d markers, %d arguments", n, len(args))
 	}
+}
+
+// upsert adds what is sent for an upsert: before anything is known of the rows that
+// it may meet, to lock those, and once they are locked.
+func (c *goldenCase) upsert(t *testing.T, out *bytes.Buffer, plan *Plan, text *sqltext.Text, b *Binding) {
+	line := func(name, format string, args ...any) { fmt.Fprintf(out, name+": "+format+"\n", args...) }
+	line("expectation", "%s, %s", b.Source, plan.expected(b))
+	if plan.HoldsInitial() {
+		line("initial", "%s", begun(plan.BindInsert(text, c.params)))
+	}
+	show := func(name string, sql []byte, args []Arg) {
+		line(name, "%s", sql)
+		if plan.Params() > 0 {
+			line("args", "%s", c.args(plan, b, args))
+			if n := strings.Count(string(sql), "?"); n != len(args) {
+				t.Errorf("%d markers, %d arguments", n, len(args))
+			}
+		}
+	}
+	if plan.Params() > 0 {
+		sql, args := plan.Prepared(text)
+		show("prepared", sql, args)
+	} else {
+		show("sent", plan.AppendText(nil, text, b), nil)
+	}
+	sql, args := plan.SelectHits(text, b)
+	show("hits", sql, args)
+	met := Met{}
+	for _, form := range c.hits {
+		key, token := plan.Table.formsOf(form)
+		met.Hits = append(met.Hits, Hit{Key: key, Token: token})
+	}
+	if met.Hits == nil {
+		return
+	}
+	b.Meets(&met)
+	if _, full := plan.NextVersion(b); full != nil {
+		line("conflict", "%s", full.Message)
+		return
+	}
+	sql, args = plan.AppendUpsert(nil, text, b)
+	show("locked", sql, args)
+}
+
+// formsOf gives key and token of a row of which the columns are given.
+func (t *Table) formsOf(columns []Value) (key, token []byte) {
+	for i, v := range columns {
+		to := &key
+		if i >= len(t.Key) {
+			to = &token
+		}
+		text := v.Text
+		if v.Kind == Integer {
+			text = v.String()
+		}
+		*to = AppendForm(*to, []byte(text), v.Kind == Null)
+	}
+	return key, token
 }
 
 // args shows the arguments of a prepared statement, the client's as ?ordinal.

@@ -31,10 +31,9 @@ func (p *planner) planInsert(i int) *Plan {
 		return p.unreadable("INSERT or REPLACE")
 	case t == nil:
 		return pass("it writes no guarded table")
-	case p.word(verb, "REPLACE"):
-		return refuse(t, "REPLACE on %s cannot be guarded yet; write UPDATE or INSERT", t.Name)
-	case p.duplicateKey():
-		return refuse(t, "INSERT … ON DUPLICATE KEY UPDATE on %s cannot be guarded yet; write UPDATE or INSERT", t.Name)
+	}
+	if on := p.duplicateKey(); on >= 0 || p.word(verb, "REPLACE") {
+		return p.planUpsert(t, view, verb, delayed, part{i, next}, on)
 	}
 	plan := pass("an INSERT takes nobody's update away")
 	plan.Table, plan.params = t, p.parameters()
@@ -61,14 +60,14 @@ func (p *planner) planInsert(i int) *Plan {
 	return plan
 }
 
-// duplicateKey reports whether ON DUPLICATE KEY UPDATE stands in the statement.
-func (p *planner) duplicateKey() bool {
+// duplicateKey gives the place of ON DUPLICATE KEY UPDATE in the statement, or -1.
+func (p *planner) duplicateKey() int {
 	for i := p.stmt.from; i < p.stmt.to; i++ {
 		if p.word(i, "DUPLICATE") && p.word(i-1, "ON") && p.word(i+1, "KEY") {
-			return true
+			return i - 1
 		}
 	}
-	return false
+	return -1
 }
 
 // insertion finds the rows of the INSERT into the table of that name.
@@ -185,6 +184,12 @@ type tuples struct {
 	rows    [][]part // the values; a row of none is one of defaults
 	end     int      // the token behind the rows
 	returns bool     // that token is RETURNING
+
+	names  part     // the list of columns, without its parentheses
+	values int      // VALUES, or SET
+	set    bool     // it is SET
+	alias  string   // MySQL's name for a new row, "" if there is none
+	called []string // and for its columns, nil if they have their own
 }
 
 // tuples reads what stands behind the table's name: VALUES or SET. Anything
@@ -196,7 +201,8 @@ func (p *planner) tuples(i int) (w tuples, ok bool) {
 	}
 	if p.op(i, "(") {
 		end := p.closing(i, p.stmt.to)
-		for _, c := range p.items(part{i + 1, end}) {
+		w.names = part{i + 1, end}
+		for _, c := range p.items(w.names) {
 			ref, next, ok := p.column(c.from)
 			if !ok || next != c.to {
 				return w, false
@@ -205,6 +211,7 @@ func (p *planner) tuples(i int) (w tuples, ok bool) {
 		}
 		i = end + 1
 	}
+	w.values = i
 	switch {
 	case p.oneOf(i, "VALUES", "VALUE"):
 		w.end = i
@@ -229,7 +236,7 @@ func (p *planner) tuples(i int) (w tuples, ok bool) {
 		if w.columns == nil {
 			return w, false
 		}
-		w.rows = [][]part{row}
+		w.rows, w.set = [][]part{row}, true
 	default:
 		return w, false
 	}
@@ -238,8 +245,14 @@ func (p *planner) tuples(i int) (w tuples, ok bool) {
 		return w, true
 	}
 	if p.word(i, "AS") && p.isName(i+1) {
+		w.alias, _ = p.Name(i + 1)
 		if i += 2; p.op(i, "(") {
-			i = p.closing(i, p.stmt.to) + 1
+			end := p.closing(i, p.stmt.to)
+			for _, c := range p.items(part{i + 1, end}) {
+				name, _ := p.Name(c.from)
+				w.called = append(w.called, name)
+			}
+			i = end + 1
 		}
 	}
 	return w, i == p.stmt.to
@@ -320,7 +333,7 @@ func (p *planner) sameInsert(plan *Plan, w tuples) bool {
 		return false
 	}
 	s, ok := node.(*ast.InsertStmt)
-	if !ok || s.IsReplace || s.Select != nil || len(s.OnDuplicate) > 0 || !p.sameSource(plan, s.Table) ||
+	if !ok || s.IsReplace != p.word(p.stmt.from, "REPLACE") || s.Select != nil || len(s.OnDuplicate) > 0 || !p.sameSource(plan, s.Table) ||
 		len(s.Columns) != len(w.columns) || len(s.Lists) != len(w.rows) {
 		return false
 	}

@@ -215,17 +215,9 @@ func portable(v Value, utf8 bool) bool {
 // SelectTokens gives a SELECT of key and token, in canonical form, of the rows of
 // an observed table with these keys, which are in the form of a read set.
 func (t *Table) SelectTokens(keys [][]byte) (sql []byte, ok bool) {
-	values := make([][]Value, 0, len(keys))
-	for _, form := range keys {
-		key := make([]Value, 0, len(t.Key))
-		for i := range t.Key {
-			value, null, rest, ok := nextForm(form)
-			if !ok || null {
-				return nil, false
-			}
-			key, form = append(key, t.Key[i].value(value, null)), rest
-		}
-		values = append(values, key)
+	values, ok := t.keyValues(keys)
+	if !ok {
+		return nil, false
 	}
 	return t.SelectRows(values)
 }

@@ -58,10 +58,16 @@ const (
 	Update
 	// Delete is DELETE from one table.
 	Delete
+	// Upsert is INSERT … ON DUPLICATE KEY UPDATE.
+	Upsert
+	// Replace is REPLACE.
+	Replace
 )
 
 // String gives the verb as the statement has it.
-func (v Verb) String() string { return [...]string{"statement", "UPDATE", "DELETE"}[v] }
+func (v Verb) String() string {
+	return [...]string{"statement", "UPDATE", "DELETE", "INSERT … ON DUPLICATE KEY UPDATE", "REPLACE"}[v]
+}
 
 // Env is what of a session decides how a statement is read. It is comparable:
 // plans are kept by it.
@@ -113,6 +119,7 @@ type Plan struct {
 	held      []string      // guards of require and status, ready to be added
 	heldSets  []string      // by group, what its transitions set
 	initial   *initialCheck // of an INSERT that has to give certain states
+	upsert    *upsert       // of an INSERT … ON DUPLICATE KEY UPDATE or a REPLACE
 	observed  *Plan         // what would become of the statement if its tables were enforced
 }
 
@@ -180,6 +187,7 @@ type planner struct {
 	rules *Rules
 	env   Env
 	of    policy.Mode // tables of another mode are as if they were not guarded
+	given part        // what an upsert's new row gives to the status, where its update takes that over
 }
 
 // guarded resolves a name that a statement writes to, directly or through a

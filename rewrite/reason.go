@@ -158,8 +158,8 @@ func (p *Plan) statusConflict(b *Binding, key string, columns Row) *Conflict {
 		found = m.column.show(v)
 		if b.target.kind == targetByRow {
 			given = m.column.show(shownValue(columns[1]))
-		} else if p.Verb == Delete {
-			given = "DELETE"
+		} else if p.removes() {
+			given = p.Verb.String()
 		} else {
 			given = m.column.show(b.target.value)
 		}

@@ -149,6 +149,10 @@ func (w *writer) name() string {
 // text that was bound.
 func (p *Plan) AppendText(dst []byte, t *sqltext.Text, b *Binding) []byte {
 	w := writer{Plan: p, sql: t.SQL, toks: tokens(t), b: b, buf: dst, target: b.target}
+	if p.upsert != nil {
+		w.upserted()
+		return w.buf
+	}
 	w.statement()
 	return w.buf
 }
@@ -157,7 +161,14 @@ func (p *Plan) AppendText(dst []byte, t *sqltext.Text, b *Binding) []byte {
 // what each of its parameters is.
 func (p *Plan) Prepared(t *sqltext.Text) (sql []byte, args []Arg) {
 	w := writer{Plan: p, sql: t.SQL, toks: tokens(t), target: p.targetOf(t, new([]byte))}
-	w.statement()
+	if p.upsert != nil {
+		if p.upsert.free {
+			w.target = target{}
+		}
+		w.upserted()
+	} else {
+		w.statement()
+	}
 	repeated(w.args, p.Params())
 	return w.buf, w.args
 }

@@ -124,12 +124,8 @@ func (p *Plan) nextVersion(t *sqltext.Text, params []Value, b *Binding) (Value, 
 		return UintValue(1), p.Table.Version.Nullable && !b.keep
 	case !ok:
 		return Value{}, false
-	case is.Neg && is.Abs > by:
-		return Value{Kind: Integer, Neg: true, Abs: is.Abs - by}, true
-	case is.Neg:
-		return UintValue(by - is.Abs), true
 	}
-	return UintValue(is.Abs + by), is.Abs+by > is.Abs
+	return is.plus(by)
 }
 
 // movedKey gives the key of the row after the write, nil where an expression

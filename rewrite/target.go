@@ -60,7 +60,7 @@ func (p *Plan) hold() {
 	p.held = append(p.held, held(target{}), held(target{kind: targetOther}))
 	for g := 0; m != nil && g < len(m.groups); g++ {
 		guard, sets := "", ""
-		if isDeletion := g == m.deletion; isDeletion == (p.Verb == Delete) && (isDeletion || c != nil) {
+		if isDeletion := g == m.deletion; isDeletion == p.removes() && (isDeletion || c != nil) {
 			to := target{kind: targetGroup, group: g}
 			guard = held(to)
 			if p.setsColumns(to) && len(m.groups[g].by) == 1 {
@@ -112,6 +112,9 @@ func (p *planner) statusChange(plan *Plan, list []part) *Plan {
 	}
 	if at < 0 {
 		return nil
+	}
+	if !p.given.empty() {
+		c.value = p.given
 	}
 	plan.change = c
 	if p.isDefault(c.value) {
@@ -269,9 +272,9 @@ func (p *Plan) targetOf(t *sqltext.Text, scratch *[]byte) target {
 	switch {
 	case m == nil:
 		return target{}
-	case p.Verb == Delete && m.deletion >= 0:
+	case p.removes() && m.deletion >= 0:
 		return target{kind: targetGroup, group: m.deletion}
-	case p.Verb == Delete, c == nil:
+	case p.removes(), c == nil:
 		return target{}
 	case c.left != nil:
 		return m.decide(*c.left, true)
@@ -468,12 +471,16 @@ func (p *Plan) bindTarget(t *sqltext.Text, params []Value, b *Binding) *Refusal 
 	return nil
 }
 
+// removes reports whether the statement takes rows away: REPLACE deletes those that
+// it meets.
+func (p *Plan) removes() bool { return p.Verb == Delete || p.Verb == Replace }
+
 // setsColumns reports whether a transition sets columns in an execution.
 func (p *Plan) setsColumns(to target) bool {
 	m := p.Table.status
 	switch to.kind {
 	case targetGroup:
-		return p.Verb == Update && m.anySet(m.groups[to.group].by)
+		return !p.removes() && m.anySet(m.groups[to.group].by)
 	case targetByRow:
 		return len(m.sets) > 0
 	}

@@ -261,7 +261,7 @@ func (r *reader) columns() error {
 // indexes reads the unique ones. A column's prefix that is unique makes the
 // whole column unique, so it counts; an expression does not.
 func (r *reader) indexes() error {
-	const query = `SELECT TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, COLUMN_NAME
+	const query = `SELECT TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, COLUMN_NAME, SUB_PART
 		FROM information_schema.STATISTICS WHERE NON_UNIQUE = 0 AND TABLE_SCHEMA IN `
 	type index struct {
 		table   *Table
@@ -273,8 +273,8 @@ func (r *reader) indexes() error {
 	err := r.each(query+r.in+" ORDER BY TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX", r.args, func(scan func(...any) error) error {
 		var n Name
 		var name string
-		var column sql.NullString
-		if err := scan(&n.Schema, &n.Name, &name, &column); err != nil {
+		var column, prefix sql.NullString
+		if err := scan(&n.Schema, &n.Name, &name, &column, &prefix); err != nil {
 			return err
 		}
 		t := r.c.Table(n)
@@ -287,6 +287,7 @@ func (r *reader) indexes() error {
 		last := all[len(all)-1]
 		last.columns = append(last.columns, column.String)
 		last.opaque = last.opaque || !column.Valid
+		t.Opaque = t.Opaque || !column.Valid || prefix.Valid
 		return nil
 	})
 	for _, ix := range all {

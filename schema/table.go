@@ -13,6 +13,7 @@ type Table struct {
 	Columns       []*Column
 	Key           []string   // columns of the primary key, in its order; nil without one
 	Unique        [][]string // columns of each other unique index over plain columns
+	Opaque        bool       // there is a unique index over an expression, or over a column's beginning
 	Triggers      []*Trigger // those that fire on this table
 	Cascades      []Cascade  // foreign keys through which a write to another table writes this one
 }

@@ -1,0 +1,635 @@
+package rewrite
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/pingcap/tidb/pkg/parser"
+	"github.com/pingcap/tidb/pkg/parser/ast"
+	"github.com/pingcap/tidb/pkg/parser/mysql"
+
+	"ifmatch/policy"
+	"ifmatch/schema"
+	"ifmatch/sqltext"
+)
+
+// maxHits bounds the rows that one upsert is held against: those that it may meet
+// by each of the table's unique keys. A plan keeps where their values stand.
+const maxHits = 1000
+
+// upsert is what a plan knows of an INSERT … ON DUPLICATE KEY UPDATE or a REPLACE.
+type upsert struct {
+	rows    int         // 0 where a SELECT gives them
+	keys    []uniqueKey // the policy's key, then the table's other unique ones; nil where rows cannot be found by them
+	only    bool        // the policy's key is the only way to meet a row
+	named   bool        // constants give it for each row
+	ignore  bool        // IGNORE may leave rows out
+	free    bool        // upsert: allow
+	items   []assignedItem
+	own     int       // the item that assigns the version, -1 if none does
+	early   bool      // another item reads the version, so that it is raised behind them
+	version []newCell // of each row, the version that the statement says it is at, or brings; nil where it says none
+	term    []newCell // the same for the term
+	states  []newCell // of each row, the state that the update gives, where that is the new row's
+	replace *replacement
+}
+
+// uniqueKey is a unique key and the values that the new rows have for it.
+type uniqueKey struct {
+	columns []Column
+	cells   []newCell // row after row
+}
+
+// newCell is where a new row has its value for a column.
+type newCell struct {
+	kind    cellKind
+	part    part    // of cellWritten
+	operand Operand // of cellWritten, where constant
+	given   Value   // of cellGiven
+	// constant is whether the part is a constant or a parameter.
+	constant bool
+}
+
+type cellKind uint8
+
+const (
+	cellUnknown cellKind = iota // only the server knows it
+	cellNever                   // NULL, or a number that no row has yet
+	cellGiven                   // the statement leaves it out: the column's default
+	cellWritten                 // the statement has it
+)
+
+// planUpsert plans an INSERT … ON DUPLICATE KEY UPDATE, which begins at token on,
+// or a REPLACE. name is the table's name.
+func (p *planner) planUpsert(t *Table, view bool, verb int, delayed bool, name part, on int) *Plan {
+	kind := Upsert
+	if p.word(verb, "REPLACE") {
+		kind = Replace
+	}
+	free := t.Settings.Upsert == policy.UpsertAllow
+	plan := p.upsertPlan(t, view, verb, delayed, name, on, kind)
+	switch {
+	case t.Settings.Upsert == policy.UpsertRefuse:
+		return refuse(t, "%s on %s: the policy refuses it (upsert: refuse); write UPDATE or INSERT", kind, t.Name)
+	case plan.Verdict == Refuse && free:
+		plan = pass("the policy lets it pass unchecked (upsert: allow), and its version cannot be raised: " + plan.Reason)
+		plan.Table = t
+	}
+	return plan
+}
+
+func (p *planner) upsertPlan(t *Table, view bool, verb int, delayed bool, name part, on int, kind Verb) *Plan {
+	if refused := p.indirect(t, view, verb); refused != nil {
+		return refused
+	}
+	plan := &Plan{Verdict: Guard, Strategy: Raise, Verb: kind, Table: t, target: name, params: p.parameters()}
+	plan.upsert = &upsert{own: -1, free: t.Settings.Upsert == policy.UpsertAllow, ignore: p.has(part{verb, name.from}, "IGNORE")}
+	for i := name.from; i < name.to; i++ {
+		plan.qualifier += string(p.Bytes(i))
+	}
+	switch {
+	case delayed:
+		return refuse(t, "%s DELAYED on %s cannot be guarded; write it without", kind, t.Name)
+	case p.find(part{name.to, p.stmt.to}, "RETURNING") < p.stmt.to:
+		return refuse(t, "%s … RETURNING on %s cannot be guarded; write it without", kind, t.Name)
+	case !p.env.UTF8 && (!t.ascii() || !t.asciiGuards()):
+		return refuse(t, "the guard of %s has names beyond ASCII, which this session's character set may not have; SET NAMES utf8mb4", t.Name)
+	case t.Version != nil && t.Version.Column.digest == nil && t.Version.Bump == policy.BumpNone && kind == Replace:
+		return refuse(t, "REPLACE on %s, whose version a trigger gives, cannot be guarded; write UPDATE", t.Name)
+	}
+	for i := p.stmt.from; i < p.stmt.to; i++ {
+		if p.op(i, "?") {
+			return refuse(t, "the parser cannot read this %s on %s; write it more plainly", kind, t.Name)
+		}
+	}
+	rows := p.before(on)
+	w, ok := rows.tuples(name.to)
+	if !ok && !rows.selects(&w) {
+		return refuse(t, "this %s on %s cannot be read; write VALUES, SET or SELECT", kind, t.Name)
+	}
+	plan.upsert.rows = len(w.rows)
+	if len(w.rows) > 0 && !rows.sameInsert(plan, w) {
+		return refuse(t, "the rows of this %s on %s cannot be read; write them more plainly", kind, t.Name)
+	}
+	if !w.complete(t.columns) {
+		return refuse(t, "which columns this %s on %s gives cannot be told; name them", kind, t.Name)
+	}
+	rows.uniqueKeys(plan, w)
+	if !plan.upsert.free {
+		if refused := rows.initialCheck(plan, true, name); refused != nil {
+			return refused
+		}
+	}
+	if len(w.rows) > 0 && t.Captured() && !rows.insertion(plan, name) {
+		plan.insert = nil
+	}
+	if kind == Replace {
+		return p.planReplace(plan, w)
+	}
+	return p.planDuplicate(plan, w, on)
+}
+
+// before gives the planner of the part of the statement before token on, if that
+// is not negative.
+func (p *planner) before(on int) *planner {
+	if on < 0 {
+		return p
+	}
+	one := *p.reader
+	one.stmt.to = on
+	short := *p
+	short.reader = &one
+	return &short
+}
+
+// selects reports whether a SELECT, or the like, gives the rows.
+func (p *planner) selects(w *tuples) bool {
+	i := w.values
+	for p.op(i, "(") {
+		i++
+	}
+	return w.rows == nil && !w.set && p.oneOf(i, "SELECT", "TABLE", "WITH")
+}
+
+// planDuplicate plans what stands behind ON DUPLICATE KEY UPDATE.
+func (p *planner) planDuplicate(plan *Plan, w tuples, on int) *Plan {
+	t, v, u := plan.Table, plan.Table.Version, plan.upsert
+	plan.set = part{on + 4, p.stmt.to}
+	list := p.list(plan.set)
+	if !p.word(on+3, "UPDATE") || plan.set.empty() || list == nil {
+		return refuse(t, "what this INSERT … ON DUPLICATE KEY UPDATE on %s sets cannot be read", t.Name)
+	}
+	ignored := len(t.Ignore) > 0
+	plan.relative = true
+	for n, a := range list {
+		ref, next, ok := p.column(a.from)
+		if !ok || next+1 >= a.to || !p.op(next, "=") && !p.op(next, ":=") || !p.names(plan, ref) {
+			return refuse(t, "an assignment of this INSERT … ON DUPLICATE KEY UPDATE on %s cannot be read", t.Name)
+		}
+		if !p.env.UTF8 && !ascii(ref.column) {
+			return refuse(t, "this INSERT … ON DUPLICATE KEY UPDATE on %s sets a column whose name is beyond ASCII; SET NAMES utf8mb4", t.Name)
+		}
+		ignored = ignored && contains(t.Ignore, ref.column)
+		value := part{next + 1, a.to}
+		u.items = append(u.items, assignedItem{ref.column, a, value})
+		if refused := p.duplicateItem(plan, &w, n, ref, value); refused != nil {
+			return refused
+		}
+	}
+	if !p.sameDuplicate(plan, w, on) {
+		return refuse(t, "this INSERT … ON DUPLICATE KEY UPDATE on %s can be read in two ways; write it more plainly", t.Name)
+	}
+	if ignored {
+		plan = pass("where the row is there, it sets ignored columns alone")
+		plan.Table = t
+		return plan
+	}
+	if refused := p.duplicateState(plan, &w, list); refused != nil {
+		return refused
+	}
+	if v != nil && v.External != policy.ExternalNone && (u.version == nil || u.own < 0) {
+		return refuse(t, "INSERT … ON DUPLICATE KEY UPDATE on %s must set %s to the new version, a whole number, or VALUES(%s) (external version)",
+			t.Name, v.Column.Name, v.Column.Name)
+	}
+	for n, item := range u.items {
+		if v != nil && n != u.own && v.Column.digest == nil && p.readsColumn(plan, &w, item.value, v.Column.Name) {
+			u.early = true
+		}
+	}
+	plan.Why = "a row that is there already is held against its guard inside the statement"
+	return plan
+}
+
+// duplicateItem reads one assignment behind ON DUPLICATE KEY UPDATE.
+func (p *planner) duplicateItem(plan *Plan, w *tuples, n int, ref columnRef, value part) *Plan {
+	t, v, u := plan.Table, plan.Table.Version, plan.upsert
+	switch {
+	case v != nil && v.Column.digest == nil && sameName(ref.column, v.Column.Name):
+		if u.own >= 0 {
+			return refuse(t, "%s of %s is set twice", v.Column.Name, t.Name)
+		}
+		u.own = n
+		u.version = p.newCells(plan, w, value)
+		return nil
+	case v != nil && v.Term != nil && sameName(ref.column, v.Term.Name):
+		u.term = p.newCells(plan, w, value)
+		plan.relative, plan.termSet = false, true
+		return nil
+	case t.keyIndex(ref.column) >= 0:
+		plan.moves = append(plan.moves, move{column: t.keyIndex(ref.column)})
+		plan.relative = false
+		return nil
+	}
+	if o, ok := p.relativeTo(plan, ref, value); ok {
+		plan.steps = append(plan.steps, o)
+	} else if steps, ok := p.relativeToRow(plan, w, ref, value); ok {
+		plan.steps = append(plan.steps, steps...)
+	} else {
+		plan.relative = false
+	}
+	return nil
+}
+
+// relativeToRow reads column ± VALUES(other), of a numeric column.
+func (p *planner) relativeToRow(plan *Plan, w *tuples, ref columnRef, value part) (steps []Operand, ok bool) {
+	switch plan.Table.column(ref.column).Class {
+	case schema.Integer, schema.Decimal, schema.Float, schema.Unknown:
+	default:
+		return nil, false
+	}
+	value = p.unwrap(value)
+	col, next, ok := p.column(value.from)
+	if !ok || !sameName(col.column, ref.column) || !p.names(plan, col) || !p.op(next, "+") && !p.op(next, "-") {
+		return nil, false
+	}
+	for _, c := range p.newCells(plan, w, part{next + 1, value.to}) {
+		if !c.constant || !p.number(c.operand) {
+			return nil, false
+		}
+		steps = append(steps, c.operand)
+	}
+	return steps, len(steps) > 0
+}
+
+// newCells gives for each new row what an assignment's value is: itself where it
+// is a constant, or the row's own value of a column. It is nil where it is
+// neither, or not a constant of each row.
+func (p *planner) newCells(plan *Plan, w *tuples, value part) []newCell {
+	value = p.unwrap(value)
+	if o, ok := p.operand(value, plan.params); ok {
+		return slices.Repeat([]newCell{{kind: cellWritten, part: value, operand: o, constant: true}}, max(len(w.rows), 1))
+	}
+	column, ok := p.rowColumn(w, value)
+	if !ok || len(w.rows) == 0 {
+		return nil
+	}
+	at, ok := w.place(column)
+	if !ok || at < 0 {
+		return nil
+	}
+	var cells []newCell
+	for _, row := range w.rows {
+		if len(row) == 0 {
+			return nil
+		}
+		o, ok := p.operand(p.unwrap(row[at]), plan.params)
+		if !ok {
+			return nil
+		}
+		cells = append(cells, newCell{kind: cellWritten, part: row[at], operand: o, constant: true})
+	}
+	return cells
+}
+
+// rowColumn reads what stands for a new row's value: VALUES(column), or alias.column.
+func (p *planner) rowColumn(w *tuples, value part) (column string, ok bool) {
+	if p.oneOf(value.from, "VALUES", "VALUE") && p.op(value.from+1, "(") && p.closing(value.from+1, value.to) == value.to-1 {
+		ref, next, ok := p.column(value.from + 2)
+		return ref.column, ok && next == value.to-1
+	}
+	ref, next, ok := p.column(value.from)
+	if !ok || next != value.to || w.alias == "" || ref.schema != "" {
+		return "", false
+	}
+	switch {
+	case ref.table != "" && !p.sameTable(ref.table, w.alias):
+		return "", false
+	case len(w.called) == 0:
+		return ref.column, ref.table != ""
+	}
+	for i, name := range w.called {
+		if sameName(name, ref.column) && i < len(w.columns) {
+			return w.columns[i], true
+		}
+	}
+	return "", false
+}
+
+// readsColumn reports whether an expression may read a column of the row that is
+// there. VALUES(column) and alias.column read the new one.
+func (p *planner) readsColumn(plan *Plan, w *tuples, value part, column string) bool {
+	for i := value.from; i < value.to; i++ {
+		if !p.isName(i) {
+			continue
+		}
+		if p.oneOf(i, "VALUES", "VALUE") && p.op(i+1, "(") {
+			i = p.closing(i+1, value.to)
+			continue
+		}
+		if p.op(i-1, ".") && i-2 >= value.from {
+			if name, ok := p.Name(i - 2); ok && w.alias != "" && p.sameTable(name, w.alias) {
+				continue
+			}
+		}
+		if name, ok := p.Name(i); !ok || sameName(name, column) {
+			return true
+		}
+	}
+	return false
+}
+
+// duplicateState reads what the update gives to the status column.
+func (p *planner) duplicateState(plan *Plan, w *tuples, list []part) *Plan {
+	t, m, u := plan.Table, plan.Table.status, plan.upsert
+	if m == nil || u.free {
+		return nil
+	}
+	for _, item := range u.items {
+		if !sameName(item.column, m.column.Name) {
+			continue
+		}
+		column, isRow := p.rowColumn(w, p.unwrap(item.value))
+		if !isRow {
+			break
+		}
+		u.states = p.newCells(plan, w, item.value)
+		if u.states == nil {
+			return refuse(t, "%s gives the new %s of %s, and is no constant of each row; give constants", column, m.column.Name, t.Name)
+		}
+		p.given = u.states[0].part
+	}
+	defer func() { p.given = part{} }()
+	return p.statusChange(plan, list)
+}
+
+// uniqueKeys finds what values the new rows have for the unique keys of the table.
+func (p *planner) uniqueKeys(plan *Plan, w tuples) {
+	t, u := plan.Table, plan.upsert
+	names := make([]string, len(t.Key))
+	for i, k := range t.Key {
+		names[i] = k.Name
+	}
+	all := [][]string{names}
+	if s := t.columns; s != nil {
+		for _, unique := range append([][]string{s.Key}, s.Unique...) {
+			same := func(other []string) bool { return slices.EqualFunc(unique, other, sameName) }
+			if len(unique) > 0 && !slices.ContainsFunc(all, same) {
+				all = append(all, unique)
+			}
+		}
+		u.only = len(all) == 1 && !s.Opaque
+	}
+	if len(w.rows) == 0 || len(w.rows)*len(all) > maxHits {
+		u.only = false
+		return
+	}
+	u.named = true
+	for n, unique := range all {
+		k := uniqueKey{cells: make([]newCell, 0, len(unique)*len(w.rows))}
+		for _, name := range unique {
+			k.columns = append(k.columns, t.column(name))
+		}
+		for _, row := range w.rows {
+			for i := range k.columns {
+				c := p.newCell(plan, &w, row, &k.columns[i])
+				u.named = u.named && (n > 0 || c.kind == cellNever || c.kind == cellGiven || c.kind == cellWritten && c.constant)
+				k.cells = append(k.cells, c)
+			}
+		}
+		u.keys = append(u.keys, k)
+	}
+}
+
+// newCell finds where a new row has its value for a column.
+func (p *planner) newCell(plan *Plan, w *tuples, row []part, c *Column) newCell {
+	at, ok := w.place(c.Name)
+	switch {
+	case !ok, c.def != nil && c.def.Generated, plan.Table.columns != nil && plan.Table.columns.BeforeInsertNames(c.Name):
+		return newCell{}
+	case at < 0 || len(row) == 0 || p.isDefault(row[at]):
+		if c.numbered() {
+			return newCell{kind: cellNever}
+		}
+		v, ok := c.left()
+		switch {
+		case !ok:
+			return newCell{}
+		case v.Kind == Null:
+			return newCell{kind: cellNever}
+		}
+		return newCell{kind: cellGiven, given: v}
+	}
+	value := row[at]
+	o, constant := p.operand(p.unwrap(value), plan.params)
+	if !constant && p.varies(value) {
+		return newCell{}
+	}
+	return newCell{kind: cellWritten, part: value, operand: o, constant: constant}
+}
+
+// varies reports whether an expression may be something else in another statement:
+// it names a column, or may give another answer.
+func (p *planner) varies(value part) bool {
+	if p.undecided(value) != "" {
+		return true
+	}
+	for i := value.from; i < value.to; i++ {
+		if p.Tokens[i].Kind == sqltext.Quoted || p.Tokens[i].Kind == sqltext.Word && !p.op(i+1, "(") && !p.oneOf(i, "NULL", "AND", "OR", "NOT", "AS", "INTERVAL") {
+			return true
+		}
+	}
+	return false
+}
+
+// sameDuplicate reads the whole statement a second time, with a parser of the whole
+// grammar, and reports whether it finds the same table and assignments.
+func (p *planner) sameDuplicate(plan *Plan, w tuples, on int) bool {
+	skip := part{}
+	if w.alias != "" {
+		skip = part{w.end, on} // the parser does not know it
+	}
+	ps := parsers.Get().(*parser.Parser)
+	defer parsers.Put(ps)
+	var mode mysql.SQLMode
+	if p.env.PipesAsConcat {
+		mode = mysql.ModePipesAsConcat
+	}
+	ps.SetSQLMode(mode)
+	node, err := ps.ParseOneStmt(p.canonicalWithout(skip), "", "")
+	if err != nil {
+		return false
+	}
+	s, ok := node.(*ast.InsertStmt)
+	return ok && !s.IsReplace && (s.Select != nil) == (len(w.rows) == 0) && p.sameSource(plan, s.Table) && p.sameAssignments(plan, s.OnDuplicate)
+}
+
+// Upserts reports whether the plan is of an INSERT … ON DUPLICATE KEY UPDATE or a
+// REPLACE.
+func (p *Plan) Upserts() bool { return p.upsert != nil }
+
+// bindUpsert is [Plan.Bind] for an upsert.
+func (p *Plan) bindUpsert(t *sqltext.Text, params []Value, hint []sqltext.Pair, b *Binding) *Refusal {
+	u, tab, v := p.upsert, p.Table, p.Table.Version
+	for i, c := range u.states {
+		if i > 0 && p.value(t, c.operand, params) != p.value(t, u.states[0].operand, params) {
+			return refusal("the rows of this %s give %s of %s different values; write one for each", p.Verb, tab.status.column.Name, tab.Name)
+		}
+	}
+	if !u.free {
+		if refused := p.bindTarget(t, params, b); refused != nil {
+			return refused
+		}
+	}
+	for _, tok := range tokens(t)[p.target.from:] {
+		if tok.Exec {
+			return refusal("an executable comment in this %s on %s cannot be guarded; write it without", p.Verb, tab.Name)
+		}
+	}
+	switch {
+	case v == nil && hint != nil:
+		return refusal("%s has no version for a hint to name", tab.Name)
+	case v == nil:
+		return nil
+	case u.free:
+		b.Soft = true
+		return nil
+	}
+	for i := range u.version {
+		token := p.saidToken(t, params, i)
+		if v.External != policy.ExternalNone {
+			if refused := p.externalFits(token.Version); refused != nil {
+				return refused
+			}
+			b.External, _ = token.Version.integer()
+			continue
+		}
+		if refused := v.fits(token, tab, "the statement"); refused != nil {
+			return refused
+		}
+		b.Source, b.Expected = FromSet, token
+	}
+	if hint != nil {
+		if u.rows != 1 {
+			return refusal("a hint names the version of one row, and this %s on %s may have several", p.Verb, tab.Name)
+		}
+		token, err := v.hint(hint, tab)
+		if err != nil {
+			return err
+		}
+		b.Source, b.Expected = FromHint, token
+	}
+	b.Soft = b.Source == NoExpectation && p.passesUnread(t, params)
+	b.closed = b.Source == NoExpectation && !b.Soft && v.External == policy.ExternalNone && tab.Settings.Unread == policy.UnreadRefuse
+	return nil
+}
+
+// saidToken gives the version that the statement says a new row is at, or brings.
+func (p *Plan) saidToken(t *sqltext.Text, params []Value, row int) Token {
+	u := p.upsert
+	token := Token{}
+	if row < len(u.version) && u.version[row].constant {
+		token.Version = p.value(t, u.version[row].operand, params)
+	}
+	if row < len(u.term) && u.term[row].constant {
+		token.Term = p.value(t, u.term[row].operand, params)
+	}
+	return token
+}
+
+// RowKeys gives the keys that constants give to the new rows of an upsert, nil for
+// a row that has none. ok is false where they cannot be told.
+func (p *Plan) RowKeys(t *sqltext.Text, params []Value) (keys [][]Value, ok bool) {
+	u := p.upsert
+	if !u.named || len(u.keys) == 0 {
+		return nil, false
+	}
+	n := len(p.Table.Key)
+	for row := range u.rows {
+		key := make([]Value, 0, n)
+		for _, c := range u.keys[0].cells[row*n : (row+1)*n] {
+			v := c.given
+			if c.kind == cellWritten {
+				v = p.value(t, c.operand, params)
+			}
+			if c.kind == cellNever || v.Kind == Null {
+				key = nil
+				break
+			}
+			key = append(key, v)
+		}
+		keys = append(keys, key)
+	}
+	return keys, true
+}
+
+// MeetsByKeyAlone reports whether the key of the policy is the only one by which
+// an upsert can meet a row.
+func (p *Plan) MeetsByKeyAlone() bool { return p.upsert.only }
+
+// Finds reports whether the rows that an upsert may meet can be looked for.
+func (p *Plan) Finds() bool { return len(p.upsert.keys) > 0 }
+
+// MovesKey reports whether an upsert may change the key of a row that it meets.
+func (p *Plan) MovesKey() bool { return len(p.moves) > 0 }
+
+// Rows gives how many rows an upsert makes or meets, 0 where a SELECT says it.
+func (p *Plan) Rows() int { return p.upsert.rows }
+
+// Tells reports whether the number of affected rows tells how many rows were there
+// already: each counts twice, if it changes and none is left out.
+func (p *Plan) Tells(foundRows bool) bool {
+	v := p.Table.Version
+	changes := v != nil && v.Bump != policy.BumpNone && v.External == policy.ExternalNone
+	return p.upsert.rows > 0 && !p.upsert.ignore && (changes || p.upsert.rows == 1 && !foundRows)
+}
+
+// Meets reports whether a new row meets one of the hits.
+func (p *Plan) Meets(hits []Hit, row int) bool {
+	return slices.ContainsFunc(hits, func(h Hit) bool { return h.row == row })
+}
+
+// MetRows gives how many of the new rows meet one of the hits.
+func (p *Plan) MetRows(hits []Hit) int {
+	n := 0
+	for row := range p.upsert.rows {
+		if p.Meets(hits, row) {
+			n++
+		}
+	}
+	return n
+}
+
+// Successor foretells the token of a row that an upsert has met at that token, in
+// the form of a read set. ok is false where it has to be read.
+func (p *Plan) Successor(token []byte) (next Token, ok bool) {
+	was, ok := p.Table.ParseToken(token)
+	if !ok {
+		return next, false
+	}
+	return p.successor(was)
+}
+
+// NextSaid is [Plan.Successor] for a row of which the statement itself said what it
+// was, or what it becomes.
+func (p *Plan) NextSaid(b *Binding) (next Token, ok bool) {
+	v := p.Table.Version
+	switch {
+	case b.External.Kind != NoValue:
+		return Token{Version: b.External}, v.Term == nil
+	case b.Source == FromSet:
+		return p.successor(b.Expected)
+	}
+	return next, false
+}
+
+func (p *Plan) successor(was Token) (next Token, ok bool) {
+	v := p.Table.Version
+	if v.Bump != policy.BumpIncrement || v.External != policy.ExternalNone || v.Triggered || v.Term != nil {
+		return next, false
+	}
+	if was.Version.Kind == Null {
+		return Token{Version: UintValue(1)}, v.Nullable
+	}
+	is, ok := was.Version.integer()
+	if !ok {
+		return next, false
+	}
+	next.Version, ok = is.plus(1)
+	return next, ok
+}
+
+// Unfound is the refusal of an upsert that meets rows which could not be found
+// before it.
+func (p *Plan) Unfound() string {
+	return fmt.Sprintf("this %s meets a row of %s by a key by which it could not be found before; name its key, or write UPDATE or INSERT", p.Verb, p.Table.Name)
+}
