@@ -9,36 +9,6 @@ import (
 	"ifmatch/integration/server"
 )
 
-// Either command line client, on either server.
-func TestCommandLineClients(t *testing.T) {
-	const script = `UPDATE products SET price=1 WHERE id=100;
-		UPDATE /* ifmatch: version=1 */ products SET price=2 WHERE id=100;
-		SHOW WARNINGS;
-		UPDATE products SET price=3 WHERE id=100 AND version=2;
-		SELECT CONCAT('price ', price, ' version ', version) FROM products WHERE id=100;`
-	server.Each(t, func(t *testing.T, s *server.Server) {
-		for _, flavor := range []string{server.FlavorMariaDB, server.FlavorMySQL} {
-			t.Run(flavor+" client", func(t *testing.T) {
-				shop, p := shopOf(t, s, products, byVersion)
-				host, port, _ := net.SplitHostPort(p.Addr)
-				args := []string{"--host=" + host, "--port=" + port, "--user=root", "--force", "--comments", "--table", "--show-warnings", shop}
-				if flavor == server.FlavorMariaDB {
-					args = append([]string{"--skip-ssl-verify-server-cert"}, args...)
-				}
-				cmd := server.Client(t, flavor, args...)
-				cmd.Stdin = strings.NewReader(script)
-				out, _ := cmd.CombinedOutput()
-				text := "ifmatch: version conflict on " + shop + ".products id=100: expected version=1, found version=2"
-				for _, want := range []string{"ERROR 1020 (40001) at line 2: " + text, "| Error |  1020 | " + text, "price 3 version 3"} {
-					if !strings.Contains(strings.ReplaceAll(string(out), "| Error | 1020 |", "| Error |  1020 |"), want) {
-						t.Errorf("%q is not in\n%s", want, out)
-					}
-				}
-			})
-		}
-	})
-}
-
 const pdo = `<?php
 [, $port, $shop, $emulate] = $argv;
 $db = new PDO("mysql:host=127.0.0.1;port=$port;dbname=$shop", 'root', '', [
