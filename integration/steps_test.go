@@ -15,7 +15,7 @@ import (
 )
 
 // The sessions of a scenario: two clients of the proxy, and one that goes
-// around it.
+// around it, all of root. Any other is a client of the user of that name.
 const (
 	A      = "A"
 	B      = "B"
@@ -176,7 +176,11 @@ func (c scenario) play(t *testing.T, s *server.Server) {
 			if st.on == direct {
 				to, params = s, ""
 			}
-			conn = session(t, to, "root", shop, params)
+			user := "root"
+			if st.on != A && st.on != B && st.on != direct {
+				user = st.on
+			}
+			conn = session(t, to, user, shop, params)
 			sessions[st.on] = conn
 		}
 		args := slices.Clone(st.args)

@@ -31,7 +31,7 @@ func (r *reader) policy(root *fault.Node) *Policy {
 		})},
 		{"errors", section(func(n *fault.Node) { r.errors(n, &p.Errors) })},
 		{"accounts", section(func(n *fault.Node) { p.Accounts = r.accounts(n) })},
-		{"routines", section(func(n *fault.Node) { p.Routines = r.routines(n) })},
+		{"routines", section(func(n *fault.Node) { p.Routines, p.routineAt = r.routines(n) })},
 		{"tables", section(func(n *fault.Node) { tables = n })},
 	})
 	if tables != nil {
@@ -77,8 +77,7 @@ func (r *reader) accounts(n *fault.Node) map[string]Mode {
 	return out
 }
 
-func (r *reader) routines(n *fault.Node) []Name {
-	var out []Name
+func (r *reader) routines(n *fault.Node) (out []Name, at []Position) {
 	r.fields(n, `"routines"`, []field{{"allow", func(n *fault.Node) {
 		if n.Kind != fault.Sequence {
 			r.wants(n, "allow", "a list of routines, such as [shop.close_day]")
@@ -95,10 +94,10 @@ func (r *reader) routines(n *fault.Node) []Name {
 				r.faults.Add(item.Pos, "\"allow\" names %s twice", name)
 			}
 			seen[name] = true
-			out = append(out, name)
+			out, at = append(out, name), append(at, item.Pos)
 		}
 	}}})
-	return out
+	return out, at
 }
 
 var stateForm = regexp.MustCompile(`^[0-9A-Z]{5}$`)

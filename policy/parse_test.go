@@ -255,7 +255,7 @@ func TestUnsupported(t *testing.T) {
 		{"defaults: {noop: skip}", ""},
 		{"defaults: {read_ttl: 30m}", ""},
 		{"defaults: {max_reads: 10000}", ""},
-		{"routines: {allow: []}", "1:1: not supported yet: routines"},
+		{"routines: {allow: [a.b]}", ""},
 		{"tables: {a.b: {version: v, partial: proceed}}", "1:28: not supported yet: partial: proceed"},
 		{"tables: {a.b: {version: {digest: all}}}", ""},
 		{"tables: {a.b: {require: {status: 1}}}", ""},

@@ -32,8 +32,12 @@ type Policy struct {
 	Tables   []*Table        // in the order of the file
 	Errors   Errors
 
-	marks []mark // what the file says outright, for Unsupported
+	marks     []mark     // what the file says outright, for Unsupported
+	routineAt []Position // of each of Routines
 }
+
+// PosOfRoutine gives the position of Routines[i].
+func (p *Policy) PosOfRoutine(i int) Position { return p.routineAt[i] }
 
 // Name is the name of a table or routine, exactly as the policy writes it:
 // whether case counts depends on the server.

@@ -8,7 +8,6 @@ var unsupported = []struct{ path, value string }{
 	{"pending", ""},
 	{"number", ""},
 	{"partial", "proceed"},
-	{"routines", ""},
 }
 
 // Observing gives the positions at which the policy says mode: observe.

@@ -23,7 +23,7 @@ func (p *planner) plan() *Plan {
 	switch {
 	case p.word(i, "WITH"):
 		return p.planWith(i)
-	case p.oneOf(i, "TRUNCATE", "DROP", "RENAME", "ALTER", "CREATE"):
+	case p.defines(i):
 		return p.planDDL(i)
 	case p.oneOf(i, "PREPARE", "EXECUTE"):
 		return pass("the session judges what is prepared")

@@ -54,6 +54,11 @@ func (p *planner) planDDL(i int) *Plan {
 	return or(p.create(i, what, at, t), ok)
 }
 
+// defines reports whether the statement that begins at token i is DDL.
+func (p *planner) defines(i int) bool {
+	return p.oneOf(i, "TRUNCATE", "DROP", "RENAME", "ALTER", "CREATE")
+}
+
 // objects are what DDL is about. TEMPORARY stands for the table behind it.
 var objects = []string{"TABLE", "TABLES", "TEMPORARY", "DATABASE", "SCHEMA", "VIEW", "TRIGGER", "EVENT", "PROCEDURE", "FUNCTION",
 	"INDEX", "PACKAGE", "SEQUENCE", "USER", "ROLE", "SERVER", "TABLESPACE"}

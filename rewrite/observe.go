@@ -59,7 +59,7 @@ func (p *planner) observe(plan *Plan) *Plan {
 	if o.Verdict == Pass && (o.insert == nil || o.capture != nil) && o.initial == nil {
 		return plan
 	}
-	ddl := plan.DDL || p.oneOf(p.stmt.from, "TRUNCATE", "DROP", "RENAME", "ALTER", "CREATE")
+	ddl := plan.DDL || p.defines(p.stmt.from)
 	why := "its table is observed; enforced, the verdict would be " + o.Verdict.String()
 	if o.Verdict == Refuse {
 		why += ": " + o.Reason

@@ -161,13 +161,15 @@ func pass(why string) *Plan { return &Plan{Verdict: Pass, Why: why} }
 // Plan decides what becomes of the statement stmt of t. Nothing but semicolons
 // may stand before stmt in a text that its plan is bound to.
 func (r *Rules) Plan(t *sqltext.Text, stmt sqltext.Span, env Env) *Plan {
-	if env.AccountMode && env.Mode == policy.ModeOff {
-		return pass("the account's mode is off")
-	}
 	one := *t
 	one.Tokens = t.Tokens[stmt.Start:stmt.End]
 	rd := &reader{Text: &one, stmt: part{0, len(one.Tokens)}}
 	p := &planner{reader: rd, rules: r, env: env}
+	if env.AccountMode && env.Mode == policy.ModeOff {
+		plan := pass("the account's mode is off")
+		plan.DDL = p.defines(0)
+		return plan
+	}
 	return p.observe(p.plan())
 }
 

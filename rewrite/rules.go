@@ -107,7 +107,14 @@ func Compile(p *policy.Policy, c *schema.Catalog) *Rules {
 		r.word(view.Name)
 	}
 	r.routines = map[schema.Name]schema.Name{}
+	allowed := map[schema.Name]bool{}
+	for _, rt := range p.Routines {
+		allowed[foldRoutine(schema.Name{Schema: rt.Schema, Name: rt.Table})] = true
+	}
 	for routine, base := range c.RoutinesOf(names) {
+		if allowed[foldRoutine(routine)] {
+			continue
+		}
 		r.routines[foldRoutine(routine)] = base
 		r.word(routine.Name)
 	}

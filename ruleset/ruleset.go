@@ -99,6 +99,9 @@ func Offline(p *policy.Policy) (*schema.Catalog, error) {
 			faults.Add(t.PosOf("version"), "a digest needs a service account, to know the columns")
 		}
 	}
+	for i, rt := range p.Routines {
+		faults.Add(p.PosOfRoutine(i), "to allow %s needs a service account, to see which routines there are", rt)
+	}
 	for _, pos := range p.Observing() {
 		faults.Add(pos, "mode: observe needs a service account, to read the rows beside the clients")
 	}

@@ -114,6 +114,22 @@ func (c *Catalog) routine(n Name, procedure bool) *Routine {
 	return nil
 }
 
+// hasRoutine reports whether there is a procedure, function or package of that name.
+func (c *Catalog) hasRoutine(n Name) bool {
+	return slices.ContainsFunc(c.routines, func(rt *Routine) bool { return rt.Name.lower() == n.lower() })
+}
+
+// routineNames gives the names of all routines but the server's own.
+func (c *Catalog) routineNames() []string {
+	var names []string
+	for _, rt := range c.routines {
+		if !isSystem(rt.Name.Schema) {
+			names = append(names, rt.Name.String())
+		}
+	}
+	return names
+}
+
 // tableNames gives the names of the tables of a schema, sorted, as the server
 // spells them.
 func (c *Catalog) tableNames(schema string) []string {

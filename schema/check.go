@@ -33,6 +33,11 @@ func Check(c *Catalog, p *policy.Policy) policy.Faults {
 			faults.Add(t.Pos, "%s has no key: without a backend to read the primary key from, give it as key: [column, …]", n)
 		}
 	}
+	for i, rt := range p.Routines {
+		if n := (Name{rt.Schema, rt.Table}); !c.offline && !c.hasRoutine(n) {
+			faults.Add(p.PosOfRoutine(i), "no such routine %s%s", n, fault.DidYouMean(n.String(), c.routineNames()))
+		}
+	}
 	faults.Sort()
 	return faults
 }
