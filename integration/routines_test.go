@@ -75,8 +75,8 @@ CREATE FUNCTION unit() RETURNS INT DETERMINISTIC RETURN 1`
 				do(A, "GRANT ALL ON shop.* TO clerk", fine),
 				do(A, "CREATE VIEW cheaper AS SELECT * FROM cheap", fine),
 				do(A, "CREATE PROCEDURE wipe() UPDATE products SET price=0", fine),
-				do("clerk", "UPDATE cheaper SET price=0", fails(1290, "HY000")),
-				do("clerk", "CALL wipe()", never),
+				do(userPrefix+"clerk", "UPDATE cheaper SET price=0", fails(1290, "HY000")),
+				do(userPrefix+"clerk", "CALL wipe()", never),
 				untouched,
 			}},
 	})

@@ -316,7 +316,7 @@ func (w *slipWorld) statement(ours, theirs *sql.Conn, sighted bool) bool {
 	}
 	if attack || after != w.base || s.ddl || !goesOn || g.chance(10) {
 		goesOn = w.letGo(ours, theirs, goesOn)
-		if s.ddl && err == nil {
+		if s.ddl {
 			w.mend()
 		}
 		w.restore()
@@ -337,10 +337,10 @@ func (w *slipWorld) look(ours *sql.Conn, stale *bool) string {
 	for _, q := range []string{"SELECT id, version FROM `" + w.gen.shop + "`.`goods`", "SELECT a, b, version FROM `" + w.gen.shop + "`.`order`"} {
 		w.send(ours, slip{}, q, patience)
 	}
-	if *stale && w.send(ours, slip{}, "ROLLBACK", patience) == nil {
-		w.must(w.direct, "UPDATE "+w.gen.shop+".goods SET price=price+1, version=version+1; UPDATE "+w.gen.shop+".`order` SET `set`=`set`+1, version=version+1")
-	} else {
-		*stale = false
+	if *stale = *stale && w.send(ours, slip{}, "ROLLBACK", patience) == nil; *stale {
+		// The session may hold them by LOCK TABLES.
+		_, err := w.direct.Exec("UPDATE " + w.gen.shop + ".goods SET price=price+1, version=version+1; UPDATE " + w.gen.shop + ".`order` SET `set`=`set`+1, version=version+1")
+		*stale = err == nil
 	}
 	return w.rows(w.gen.shop)
 }

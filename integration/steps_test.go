@@ -15,11 +15,12 @@ import (
 )
 
 // The sessions of a scenario: two clients of the proxy, and one that goes
-// around it, all of root. Any other is a client of the user of that name.
+// around it, all of root. What follows userPrefix is the name of another user.
 const (
-	A      = "A"
-	B      = "B"
-	direct = "direct"
+	A          = "A"
+	B          = "B"
+	direct     = "direct"
+	userPrefix = "user "
 )
 
 // scenario is a case of a table: in a database of its own, which its texts call
@@ -176,9 +177,9 @@ func (c scenario) play(t *testing.T, s *server.Server) {
 			if st.on == direct {
 				to, params = s, ""
 			}
-			user := "root"
-			if st.on != A && st.on != B && st.on != direct {
-				user = st.on
+			user, named := strings.CutPrefix(st.on, userPrefix)
+			if !named {
+				user = "root"
 			}
 			conn = session(t, to, user, shop, params)
 			sessions[st.on] = conn
