@@ -132,14 +132,16 @@ func (s *session) serve() {
 	}
 }
 
-// close ends both connections.
+// close ends both connections. The session's own goroutine does it last.
 func (s *session) close() {
 	s.client.Close()
+	s.client.Release()
 	s.mu.Lock()
 	backend := s.backend
 	s.mu.Unlock()
 	if backend != nil {
 		backend.Close()
+		backend.Release()
 	}
 }
 
@@ -161,6 +163,7 @@ func (s *session) commands() error {
 		if err := s.command(wire.Command(first), n); err != nil {
 			return err
 		}
+		s.backend.Rest()
 		s.trim()
 		s.countEvicted()
 	}

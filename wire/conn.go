@@ -105,6 +105,41 @@ func (c *Conn) Close() error {
 	return c.nc.Close()
 }
 
+// Rest gives the read buffer back where nothing is in it but the current packet,
+// which is dropped: for a Conn from which nothing is expected for a while. It
+// never waits.
+func (c *Conn) Rest() {
+	if c.cur.valid {
+		if c.cur.more || c.cur.left > c.w-c.r {
+			return // the rest is still to come
+		}
+		c.consume(c.cur.left)
+		c.finish()
+	}
+	if c.r == c.w && c.rbuf != nil {
+		putBlock(c.rbuf)
+		c.rbuf = nil
+	}
+}
+
+// Release gives all buffers back. Its owner calls it when it is done with the
+// Conn, of which nothing but Close may be called from then on.
+func (c *Conn) Release() {
+	if c.cur.joined != nil {
+		putJoin(c.cur.joined)
+	}
+	c.cur = current{}
+	if c.rbuf != nil {
+		putBlock(c.rbuf)
+		c.rbuf, c.r, c.w = nil, 0, 0
+	}
+	if c.wbuf != nil {
+		putBlock(c.wbuf)
+		c.wbuf, c.wn = nil, 0
+	}
+	c.cutShort()
+}
+
 // Buffered returns how many bytes have been read from the peer that belong to
 // no packet handed out so far. Under TLS, bytes that are still encrypted do not
 // count.

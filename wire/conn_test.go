@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"testing"
 )
 
@@ -261,5 +262,65 @@ func TestWriteErrorsAreTheDestinations(t *testing.T) {
 		if again := dst.Flush(); again != err {
 			t.Errorf("%s: the error does not stay: %v", what, again)
 		}
+	}
+}
+
+// A Conn from which nothing is expected holds no buffer; one in the middle of a
+// packet, or with the next one in its buffer, loses nothing of it.
+func TestRest(t *testing.T) {
+	a, b := net.Pipe()
+	defer a.Close()
+	c := NewConn(b)
+	defer c.Close()
+	sent := make(chan struct{}, 1)
+	send := func(p string) {
+		go func() {
+			a.Write([]byte(p))
+			sent <- struct{}{}
+		}()
+	}
+	send("\x02\x00\x00\x00ab\x03\x00\x00\x01cde")
+	if _, err := c.ReadPayload(10); err != nil {
+		t.Fatal(err)
+	}
+	<-sent
+	c.Rest()
+	if c.rbuf == nil {
+		t.Fatal("the next packet is dropped")
+	}
+	p, err := c.ReadPayload(10)
+	if err != nil || string(p) != "cde" {
+		t.Fatalf("%q, %v", p, err)
+	}
+	c.Rest()
+	if c.rbuf != nil {
+		t.Error("a buffer is held with nothing in it")
+	}
+	send("\x04\x00\x00\x02f")
+	if first, n, err := c.Next(); first != 'f' || n != 4 || err != nil {
+		t.Fatalf("%q, %d, %v", first, n, err)
+	}
+	<-sent
+	c.Rest()
+	send("ghi")
+	if p, err := c.Payload(10); err != nil || string(p) != "fghi" {
+		t.Errorf("%q, %v", p, err)
+	}
+	<-sent
+}
+
+// What was not written when a Conn is given up is not written later.
+func TestRelease(t *testing.T) {
+	a, b := net.Pipe()
+	defer a.Close()
+	c := NewConn(b)
+	c.WritePacket([]byte("half"))
+	c.Close()
+	c.Release()
+	if c.rbuf != nil || c.wbuf != nil {
+		t.Error("buffers are held")
+	}
+	if err := c.Flush(); err == nil {
+		t.Error("a Conn that was given up still writes")
 	}
 }
