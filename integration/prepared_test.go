@@ -307,7 +307,8 @@ func executed(stmt *sql.Stmt, shop string, args ...any) outcome {
 		return outcome{err: err, shop: shop}
 	}
 	n, _ := res.RowsAffected()
-	return outcome{affected: n, shop: shop}
+	id, _ := res.LastInsertId()
+	return outcome{affected: n, insertID: id, shop: shop}
 }
 
 func TestAReloadWithAWrongPolicyKeepsTheOld(t *testing.T) {

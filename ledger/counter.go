@@ -102,7 +102,7 @@ func (c *counter) count(ctx context.Context, store *counterStore, op Op) (Number
 		case <-r.ready:
 		case <-ctx.Done():
 			if c.leave(r) {
-				return Numbers{}, &CounterError{Kind: Failed, text: "others were served for too long"}
+				return Numbers{}, &CounterError{Kind: Failed, Text: "others were served for too long"}
 			}
 			<-r.ready // it is being served, which has a bound of its own
 		}
@@ -194,7 +194,7 @@ func (c *counter) carryOut(ctx context.Context, store *counterStore, batch []*re
 		c.contended = wary
 	}
 	if err == nil {
-		err = &CounterError{Kind: Failed, text: "others came before at each try"}
+		err = &CounterError{Kind: Failed, Text: "others came before at each try"}
 	}
 	for _, r := range batch {
 		r.out, r.err = Numbers{}, err

@@ -244,13 +244,13 @@ const (
 type CounterError struct {
 	Kind    CounterErrorKind
 	Counter string // "" where it is not known yet
-	text    string
+	Text    string // what is wrong
 	err     error
 }
 
 // Error names the counter and says what is wrong.
 func (e *CounterError) Error() string {
-	text := e.text
+	text := e.Text
 	if e.err != nil {
 		text += ": " + e.err.Error()
 	}
@@ -264,9 +264,9 @@ func (e *CounterError) Error() string {
 func (e *CounterError) Unwrap() error { return e.err }
 
 func wrong(format string, args ...any) error {
-	return &CounterError{Kind: Wrong, text: fmt.Sprintf(format, args...)}
+	return &CounterError{Kind: Wrong, Text: fmt.Sprintf(format, args...)}
 }
 
 func refused(format string, args ...any) error {
-	return &CounterError{Kind: Refused, text: fmt.Sprintf(format, args...)}
+	return &CounterError{Kind: Refused, Text: fmt.Sprintf(format, args...)}
 }

@@ -215,7 +215,7 @@ func failed(err error) error {
 	if err == nil || errors.As(err, &known) {
 		return err
 	}
-	return &CounterError{Kind: Failed, text: "the ledger cannot be asked", err: err}
+	return &CounterError{Kind: Failed, Text: "the ledger cannot be asked", err: err}
 }
 
 // outcome makes a CounterError of the error of a write. What the server answers, or
@@ -225,5 +225,5 @@ func outcome(err error) error {
 	if err == nil || errors.As(err, &known) || number(err) != 0 || errors.Is(err, driver.ErrBadConn) {
 		return failed(err)
 	}
-	return &CounterError{Kind: Uncertain, text: "the connection to the ledger broke, and numbers may have been taken that nobody gets", err: err}
+	return &CounterError{Kind: Uncertain, Text: "the connection to the ledger broke, and numbers may have been taken that nobody gets", err: err}
 }

@@ -6,7 +6,6 @@ import "ifmatch/fault"
 // of "" stands for the key whatever its value. What is built is deleted here.
 var unsupported = []struct{ path, value string }{
 	{"pending", ""},
-	{"number", ""},
 	{"partial", "proceed"},
 }
 

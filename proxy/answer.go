@@ -92,6 +92,11 @@ func (s *session) passToBackend() error {
 // clientOK gives the OK packet p, which was parsed as ok, as the client is to
 // see it: without a session state that it did not ask for.
 func (s *session) clientOK(ok *wire.OK, p []byte) []byte {
+	if s.insertID != 0 && ok.LastInsertID == 0 && ok.Header == wire.OKHeader {
+		numbered := *ok
+		numbered.LastInsertID = s.insertID
+		ok, p = &numbered, numbered.Append(nil, s.caps)
+	}
 	strip := s.strip && ok.Status.Has(wire.StatusSessionStateChanged)
 	if !strip && !s.more {
 		return p

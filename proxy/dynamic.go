@@ -290,6 +290,11 @@ func (s *session) judge(sql []byte, db string) verdict {
 		case rewrite.Guard:
 			return verdict{refused: "a write on " + plan.Table.Label + " cannot be guarded yet when it is prepared at SQL level; send it as text or by the binary protocol"}
 		}
+		if _, numbers := plan.Counter(); numbers {
+			if rows, _ := plan.Wanting(&t, nil, true); len(rows) > 0 || plan.NumbersParams() {
+				return verdict{refused: "the numbers of an INSERT into " + plan.Table.Label + " cannot be given when it is prepared at SQL level; send it as text or by the binary protocol"}
+			}
+		}
 		if plan.HoldsInitial() {
 			return verdict{refused: "INSERT into " + plan.Table.Label + ", whose first state is guarded, cannot be guarded yet when it is prepared at SQL level; send it as text or by the binary protocol"}
 		}

@@ -73,7 +73,7 @@ func (s *session) dropLong(st *statement) error {
 }
 
 // executeStatement judges an execution and carries it out.
-func (s *session) executeStatement(st *statement, p []byte) error {
+func (s *session) executeStatement(st *statement, p []byte) (err error) {
 	s.recall(st.text, st.kind, true)
 	if st.kind != showDiagnosis {
 		if err := s.settleShaken(); err != nil {
@@ -113,6 +113,13 @@ func (s *session) executeStatement(st *statement, p []byte) error {
 		if done, err := s.executeDynamic(st.name); done {
 			return err
 		}
+	}
+	if st.numbered != nil {
+		var done bool
+		if p, done, err = s.numberExecution(st, p); done {
+			return err
+		}
+		defer func() { s.insertID = 0 }()
 	}
 	if st.plan != nil {
 		return s.executeGuarded(st, p)
@@ -216,6 +223,10 @@ func (s *session) planAgain(st *statement) error {
 		st.refused = refused.Reason
 		return nil
 	}
+	if st.refused = s.renumber(st); st.refused != "" {
+		st.generation = 0 // to be tried again
+		return nil
+	}
 	sql, args, rewritten := st.sql()
 	if !st.rewritten && !rewritten {
 		return nil
@@ -273,7 +284,9 @@ func (s *session) longData() error {
 	}
 	param := int(binary.LittleEndian.Uint16(p[5:]))
 	binary.LittleEndian.PutUint32(p[1:], st.backend)
-	if param < st.params {
+	if param < st.params-st.added() {
+		param = st.placeOf(param)
+		binary.LittleEndian.PutUint16(p[5:], uint16(param))
 		st.keepLong(param, p[7:])
 		if st.plan != nil {
 			at, used := st.backendParam(param)

@@ -23,17 +23,19 @@ type statement struct {
 	unread  bool // it cannot be read, and names a guarded table: it is executed while nothing is enforced
 	ddl     bool // it may change what the rules rest on
 
-	numbering  *numberingCall // of CALL ifmatch.allocids and the like
-	plan       *rewrite.Plan  // of a guarded statement; nil: it passes
-	noted      *rewrite.Plan  // of one that passes and of which something is remembered
-	untold     bool           // it makes rows of a guarded table that are not known
-	shown      *shown         // the answer of the last execution, while a cursor may be open
-	watched    *rewrite.Plan  // of one that passes and is observed
-	generation uint64         // of the rules that made the plan
-	args       []rewrite.Arg  // of a guarded statement, in the backend's order
-	refused    string         // by rules that came later
-	rewritten  bool           // the backend has prepared it with a guard in it
-	unbound    bool           // the backend has not had the types of its parameters since it was prepared again
+	counted    *rewrite.Plan      // of an INSERT some of whose rows may want a number
+	numbered   *numberedStatement // of one to which parameters were added for that
+	numbering  *numberingCall     // of CALL ifmatch.allocids and the like
+	plan       *rewrite.Plan      // of a guarded statement; nil: it passes
+	noted      *rewrite.Plan      // of one that passes and of which something is remembered
+	untold     bool               // it makes rows of a guarded table that are not known
+	shown      *shown             // the answer of the last execution, while a cursor may be open
+	watched    *rewrite.Plan      // of one that passes and is observed
+	generation uint64             // of the rules that made the plan
+	args       []rewrite.Arg      // of a guarded statement, in the backend's order
+	refused    string             // by rules that came later
+	rewritten  bool               // the backend has prepared it with a guard in it
+	unbound    bool               // the backend has not had the types of its parameters since it was prepared again
 
 	types []wire.ParamType // of the last execution
 	long  map[int]*longParam
@@ -76,13 +78,20 @@ func (s *session) prepare() error {
 	if refused := s.planStatement(st); refused != nil {
 		return s.refuse(refused.Table, "statement", refused.Reason)
 	}
+	if refused, failed, err := s.prepareNumbered(st); err != nil {
+		return err
+	} else if failed != nil {
+		return s.orError(failed, nil)
+	} else if refused != nil {
+		return s.refuse(refused.Table, "statement", refused.Reason)
+	}
 	if st.kind == showIfmatch || st.kind == showDiagnosis && s.diag != nil {
 		return s.prepareOwn(st)
 	}
 	if st.kind != showDiagnosis {
 		s.diag = nil
 	}
-	if st.plan == nil && st.hidden() == 0 {
+	if st.plan == nil && st.hidden() == 0 && st.added() == 0 {
 		if err := s.passCommand(); err != nil {
 			return err
 		}
@@ -131,6 +140,7 @@ func (s *session) prepareInDoom(sql []byte) (done bool, err error) {
 // one that is refused.
 func (s *session) planStatement(st *statement) (refused *rewrite.Plan) {
 	st.plan, st.noted, st.watched, st.generation = nil, nil, nil, s.rules.Generation
+	st.counted = nil
 	if st.text == nil {
 		if st.unread && s.enforces() {
 			return &rewrite.Plan{Verdict: rewrite.Refuse, Reason: "it cannot be read, and names a guarded table"}
@@ -178,6 +188,9 @@ func (s *session) planStatement(st *statement) (refused *rewrite.Plan) {
 		if plan.Capture() != nil || plan.Inserts() || plan.HoldsInitial() {
 			st.noted = plan
 		}
+	}
+	if _, numbers := plan.Counter(); numbers {
+		st.counted = plan
 	}
 	st.ddl = plan.DDL
 	st.untold = plan.Verdict == rewrite.Pass && st.noted == nil && plan.Table != nil && insertsOf(st.text, st.stmt)
@@ -244,6 +257,7 @@ func (s *session) relayPrepared(st *statement) error {
 		st.params = st.plan.Params()
 		shown.Params = uint16(st.params)
 	}
+	shown.Params -= uint16(st.added())
 	columns, hidden := int(ok.Columns), st.hidden()
 	if columns == 0 && hidden > 0 && st.noted.Capture().Made {
 		hidden = 0 // what INSERT … RETURNING gives is described only when it is executed
@@ -275,8 +289,9 @@ func (s *session) relayPrepared(st *statement) error {
 // relayParams relays the definitions of the client's parameters in the order of
 // the client's statement, and drops the others.
 func (s *session) relayParams(st *statement, count int) (failed *wire.ERR, err error) {
+	theirs := st.params - st.added()
 	if st.plan == nil {
-		return s.relayDefinitions(count, nil)
+		return s.relayDefinitions(count, func(i int) bool { return i < count && !st.isAdded(i) || i == count && theirs > 0 })
 	}
 	own := make([][]byte, st.params)
 	for i := range count {
@@ -295,7 +310,10 @@ func (s *session) relayParams(st *statement, count int) (failed *wire.ERR, err e
 			own[a.Client] = bytes.Clone(p)
 		}
 	}
-	for _, p := range own {
+	for i, p := range own {
+		if st.isAdded(i) {
+			continue
+		}
 		if p == nil {
 			p = unusedParam.Append(nil, s.caps)
 		}
@@ -307,7 +325,7 @@ func (s *session) relayParams(st *statement, count int) (failed *wire.ERR, err e
 		return nil, nil
 	}
 	_, p, err := s.endOfDefinitions()
-	if err != nil || st.params == 0 {
+	if err != nil || theirs == 0 {
 		return nil, err
 	}
 	return nil, s.client.WritePacket(p)

@@ -217,6 +217,11 @@ func (s *session) statement(attrs []byte, stmt sqltext.Span) error {
 	case rewrite.Refuse:
 		s.hint = nil
 		return s.refuse(plan.Table, "statement", plan.Reason)
+	}
+	if done, err := s.numberInsert(plan, attrs); done {
+		return err
+	}
+	switch plan.Verdict {
 	case rewrite.Guard:
 		return s.guardQuery(plan, attrs)
 	case rewrite.Observe:
@@ -269,7 +274,7 @@ func (s *session) plan(t *sqltext.Text, stmt sqltext.Span, db string) *rewrite.P
 		s.srv.plans.plans.Add(key, plan)
 	}
 	plan = plan.For(t)
-	if plan.Table != nil {
+	if plan.Table != nil && !s.numbered {
 		s.srv.cfg.Meter.Statement(plan.Table.Label, plan.Label())
 	}
 	return plan

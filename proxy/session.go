@@ -65,6 +65,8 @@ type session struct {
 	more      bool               // results of further statements follow the one at hand
 	part      []byte             // the one statement at hand of a text of several
 	partAttrs []byte             // and the query attributes of the text
+	numbered  bool               // the statement at hand has its numbers
+	insertID  uint64             // the first of them, where the server does not tell it
 	failed    bool               // the statement at hand ended with an error
 	executed  bool               // the execution at hand was sent to the backend
 	dynamics  map[string]dynamic // SQL-level prepared statements by name

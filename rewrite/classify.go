@@ -46,9 +46,9 @@ func (p *planner) planRows(i int) *Plan {
 	case p.word(i, "DELETE"):
 		return p.planDelete(i)
 	case p.oneOf(i, "INSERT", "REPLACE"):
-		return p.planInsert(i)
+		return p.numbered(i, p.planInsert(i))
 	case p.word(i, "LOAD"):
-		return p.planLoad()
+		return p.numberedLoad(p.planLoad())
 	case p.word(i, "SELECT") && i == p.stmt.from:
 		return p.planSelect(i)
 	case p.oneOf(i, "SELECT", "TABLE", "VALUES", "DO", "SET", "CALL"), p.op(i, "("):

@@ -175,7 +175,37 @@ func (c *goldenCase) run(t *testing.T, sql string) string {
 	case Guard:
 		c.guard(t, &out, plan, &text)
 	}
+	if counter, ok := plan.Counter(); ok {
+		c.numbers(&out, plan, &text, counter)
+	}
 	return out.String()
+}
+
+// numbers shows a statement with numbers from 1001 in it, and which of the client's
+// parameters give way to others.
+func (c *goldenCase) numbers(out *bytes.Buffer, plan *Plan, text *sqltext.Text, counter string) {
+	rows, hasZero := plan.Wanting(text, c.params, true)
+	fmt.Fprintf(out, "counter: %s, for %d rows\n", counter, len(rows))
+	if refused := plan.RefusesNumbers(); refused != "" && len(rows) > 0 {
+		fmt.Fprintf(out, "refusal: %s\n", refused)
+		return
+	}
+	if hasZero {
+		kept, _ := plan.Wanting(text, c.params, false)
+		fmt.Fprintf(out, "zeroes kept: for %d rows\n", len(kept))
+	}
+	var static []int
+	next := 1000
+	for _, row := range rows {
+		if at := plan.NumberedParam(row); at >= 0 {
+			next++
+			fmt.Fprintf(out, "parameter: ?%d=%d\n", at, next)
+			continue
+		}
+		static = append(static, row)
+	}
+	sql, _ := plan.AppendNumbered(nil, text, static, func(dst []byte, i int) []byte { return fmt.Appendf(dst, "%d", next+i+1) })
+	fmt.Fprintf(out, "numbered: %s\n", sql)
 }
 
 // begun says whether an INSERT gives states that the policy allows at first.

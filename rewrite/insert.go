@@ -124,10 +124,15 @@ func (p *planner) cells(plan *Plan, n *insertion, w tuples, columns []*Column) b
 		for i, c := range columns {
 			if at[i] >= 0 && len(row) > 0 && !p.isDefault(row[at[i]]) {
 				o, ok := p.operand(p.unwrap(row[at[i]]), plan.params)
+				whole := false
+				if !ok {
+					o, ok = p.lastInsertID(p.unwrap(row[at[i]]), plan.params)
+					whole = true
+				}
 				if !ok || p.Tokens[o.from].Kind == sqltext.Introducer {
 					return false
 				}
-				n.cells = append(n.cells, cell{tok: int32(o.tok), param: int32(o.param), neg: o.neg})
+				n.cells = append(n.cells, cell{tok: int32(o.tok), param: int32(o.param), neg: o.neg, whole: whole})
 				continue
 			}
 			var ok bool

@@ -22,6 +22,7 @@ type insertion struct {
 type cell struct {
 	tok, param int32
 	neg        bool
+	whole      bool // it stands in LAST_INSERT_ID(), which makes anything but a whole number another value
 }
 
 // NewRow is a row that an INSERT has made.
@@ -83,6 +84,9 @@ func (p *Plan) newKey(t *sqltext.Text, params []Value, row, i int, first uint64)
 	c, v, written := &p.Table.Key[i], p.insert.given[i], false
 	if at := p.insert.cell(row, i); at.tok >= 0 {
 		v, written = p.value(t, at.operand(), params), true
+		if at.whole && (v.Kind != Integer || v.Neg) {
+			return v, false
+		}
 	}
 	if c.numbered() && (v.Kind == Null || v.Kind == NoValue) {
 		// Of several rows the packet tells the first number only, and not by how
@@ -121,7 +125,11 @@ func (p *Plan) newVersion(t *sqltext.Text, params []Value, c *Column, row, i int
 	if at.tok < 0 {
 		return p.insert.given[i], true
 	}
-	return c.version(p.value(t, at.operand(), params))
+	v := p.value(t, at.operand(), params)
+	if at.whole && (v.Kind != Integer || v.Neg) {
+		return v, false
+	}
+	return c.version(v)
 }
 
 func (n *insertion) cell(row, column int) cell { return n.cells[row*len(n.given)+column] }

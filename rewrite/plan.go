@@ -115,6 +115,7 @@ type Plan struct {
 	capture   *Capture      // of a SELECT that shows guarded rows
 	bare      *Plan         // in its place, see For
 	insert    *insertion    // of an INSERT whose rows are known
+	number    *numbering    // of an INSERT some of whose rows may want a number
 	change    *statusChange // of the status column
 	held      []string      // guards of require and status, ready to be added
 	heldSets  []string      // by group, what its transitions set
@@ -208,9 +209,10 @@ func (p *planner) guarded(n schema.Name) (t *Table, view bool) {
 	return nil, false
 }
 
-// active gives t if it is of the mode that is planned for.
+// active gives t if there is something to guard, and it is of the mode that is
+// planned for.
 func (p *planner) active(t *Table) *Table {
-	if t == nil || p.env.mode(t) != p.of {
+	if t == nil || !t.guards() || p.env.mode(t) != p.of {
 		return nil
 	}
 	return t

@@ -48,6 +48,7 @@ type Table struct {
 	Ignore   []string
 	require  []condition
 	status   *machine      // nil where the policy has no status
+	number   *numberer     // nil where no column is numbered
 	fault    error         // what is wrong with the SQL of the policy
 	columns  *schema.Table // nil without a service account
 	twin     *Table        // what it is while it is observed
@@ -147,6 +148,9 @@ func compileTable(pt *policy.Table, name schema.Name, st *schema.Table) *Table {
 		t.Version = compileDigest(v, t)
 	case v.Column != "":
 		t.Version = compileVersion(v, t)
+	}
+	if pt.Number != nil {
+		t.compileNumber(pt.Number.Column, pt.Number.Counter)
 	}
 	t.ID = tableID(t)
 	t.twin = observedTwin(t)

@@ -98,6 +98,9 @@ func Offline(p *policy.Policy) (*schema.Catalog, error) {
 		if t.Version != nil && t.Version.Digest.Given() {
 			faults.Add(t.PosOf("version"), "a digest needs a service account, to know the columns")
 		}
+		if t.Number != nil {
+			faults.Add(t.PosOf("number"), "number: needs a service account, which keeps the counters")
+		}
 	}
 	for i, rt := range p.Routines {
 		faults.Add(p.PosOfRoutine(i), "to allow %s needs a service account, to see which routines there are", rt)

@@ -20,7 +20,7 @@ func (e *entry) checkConditions() {
 	}
 	require(e.Require)
 	if e.Number != nil {
-		e.column(e.Number.Column, e.PosOf("number.column"))
+		e.checkNumber(e.column(e.Number.Column, e.PosOf("number.column")))
 	}
 	if e.Status == nil {
 		return
@@ -49,6 +49,27 @@ func (e *entry) checkConditions() {
 				e.fault(set.Pos, "column %q of %s is part of the key, which \"set\" cannot change", col.Name, e.in.Name)
 			}
 		}
+	}
+}
+
+// maxCounterName is ledger.MaxCounterName.
+const maxCounterName = 1024
+
+// checkNumber asks that a counter can number a column. One that is missing has its
+// fault already.
+func (e *entry) checkNumber(col *Column) {
+	if len(e.Number.Counter) > maxCounterName {
+		e.fault(e.PosOf("number.counter"), "the name of a counter has at most %d bytes, this one has %d", maxCounterName, len(e.Number.Counter))
+	}
+	pos := e.PosOf("number.column")
+	switch {
+	case col == nil:
+	case col.Generated:
+		e.fault(pos, "column %q of %s is generated, so no counter can number it", col.Name, e.in.Name)
+	case col.AutoIncrement:
+		e.fault(pos, "column %q of %s is AUTO_INCREMENT, so the server numbers it; take that away, or the counter", col.Name, e.in.Name)
+	case col.Class != Integer:
+		e.fault(pos, "column %q of %s is of type %s; a counter numbers whole numbers", col.Name, e.in.Name, col.describe())
 	}
 }
 

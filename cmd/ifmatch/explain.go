@@ -167,7 +167,25 @@ func explainOne(rules *rewrite.Rules, t *sqltext.Text, env rewrite.Env) explanat
 	case rewrite.Guard:
 		explainGuard(&e, plan, t)
 	}
+	if counter, numbers := plan.Counter(); numbers && e.Verdict != rewrite.Refuse.String() {
+		explainNumbers(&e, plan, t, counter)
+	}
 	return e
+}
+
+// explainNumbers shows an INSERT as it is with numbers in it. It is then judged like
+// one that has come so.
+func explainNumbers(e *explanation, plan *rewrite.Plan, t *sqltext.Text, counter string) {
+	rows, _ := plan.Wanting(t, nil, true)
+	if refused := plan.RefusesNumbers(); refused != "" && len(rows) > 0 {
+		e.Verdict, e.SQL, e.Why = rewrite.Refuse.String(), "", refused
+		return
+	}
+	if len(rows) == 0 {
+		return
+	}
+	sql, _ := plan.AppendNumbered(nil, t, rows, func(dst []byte, _ int) []byte { return append(append(append(dst, "<next of "...), counter...), '>') })
+	e.SQL = string(sql)
 }
 
 // explainGuard adds the SQL that would be sent: with the constants of the
