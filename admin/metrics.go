@@ -25,6 +25,7 @@ type Metrics struct {
 	observed   observed
 	evicted    prometheus.Counter
 	sessions   prometheus.Gauge
+	abandoned  *prometheus.CounterVec
 	handshakes *prometheus.CounterVec
 	panics     prometheus.Counter
 	idle       *prometheus.CounterVec
@@ -63,6 +64,7 @@ func NewMetrics() *Metrics {
 		evicted:    prometheus.NewCounter(prometheus.CounterOpts{Name: "ifmatch_reads_evicted_total", Help: "Expectations forgotten because a scope held too many."}),
 		sessions:   gauge("ifmatch_sessions", "Client connections that are open."),
 		handshakes: counter("ifmatch_handshake_failures_total", "Connections that ended before authentication did, by reason.", "reason"),
+		abandoned:  counter("ifmatch_pending_abandoned_total", "Rows that were taken and whose taker is gone, by what has become of them.", "table", "outcome"),
 		panics:     prometheus.NewCounter(prometheus.CounterOpts{Name: "ifmatch_panics_total", Help: "Sessions ended by a defect of the proxy."}),
 		idle:       counter("ifmatch_idle_transactions_total", "Sessions that were idle in a transaction for too long, by what was done: warn or end.", "action"),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
@@ -73,7 +75,7 @@ func NewMetrics() *Metrics {
 	}
 	m.observed = newObserved(m.registry)
 	m.known.Store(&map[counterKey]prometheus.Counter{})
-	m.registry.MustRegister(m.statements, m.conflicts, m.refused, m.unread, m.evicted, m.sessions, m.handshakes,
+	m.registry.MustRegister(m.statements, m.conflicts, m.refused, m.unread, m.evicted, m.sessions, m.abandoned, m.handshakes,
 		m.panics, m.idle, m.seconds, m.reloadOK, m.reloadTime,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
@@ -137,6 +139,10 @@ func (m *Metrics) ObservedUnread(table string) { m.observed.unread.WithLabelValu
 
 // ObserveDropped counts what could not be observed in time, or not at all.
 func (m *Metrics) ObserveDropped() { m.observed.dropped.Inc() }
+
+// Abandoned counts rows that were taken and whose taker is gone, by what has become
+// of them.
+func (m *Metrics) Abandoned(table, outcome string) { m.abandoned.WithLabelValues(table, outcome).Inc() }
 
 // HandshakeFailed counts a connection that ended before authentication did.
 func (m *Metrics) HandshakeFailed(reason string) { m.handshakes.WithLabelValues(reason).Inc() }

@@ -12,16 +12,7 @@ import (
 	"ifmatch/ledger"
 )
 
-// book opens the ledger of a server, made.
-func book(t *testing.T, s *server.Server) *ledger.Ledger {
-	t.Helper()
-	l := openBook(t, s)
-	if err := l.Make(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	return l
-}
-
+// openBook opens the ledger of a server.
 func openBook(t *testing.T, s *server.Server) *ledger.Ledger {
 	t.Helper()
 	dsn, err := mysql.ParseDSN(s.DSN("root", "", ""))

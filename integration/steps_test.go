@@ -3,11 +3,13 @@ package integration
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 
@@ -39,13 +41,24 @@ type scenario struct {
 // step is one statement on one session and what must come of it. With args it
 // goes through the binary protocol.
 type step struct {
-	on   string
-	sql  string
-	want want
-	args []any
+	on    string
+	sql   string
+	want  want
+	args  []any
+	again bool // it is done until it gives what is wanted
 }
 
-func do(on, sql string, want want, args ...any) step { return step{on, sql, want, args} }
+func do(on, sql string, want want, args ...any) step {
+	return step{on: on, sql: sql, want: want, args: args}
+}
+
+// hangUp is the statement of a session that leaves.
+const hangUp = "(hang up)"
+
+// eventually is do for what happens after a while.
+func eventually(on, sql string, want want) step {
+	return step{on: on, sql: sql, want: want, again: true}
+}
 
 // want judges the outcome of a statement: it gives what is wrong, or "".
 type want func(o outcome) string
@@ -172,6 +185,11 @@ func (c scenario) play(t *testing.T, s *server.Server) {
 	sessions := map[string]*sql.Conn{}
 	for i, st := range c.steps {
 		conn := sessions[st.on]
+		if st.sql == hangUp {
+			conn.Raw(func(any) error { return driver.ErrBadConn })
+			delete(sessions, st.on)
+			continue
+		}
 		if conn == nil {
 			to, params := p.server(s), c.params
 			if st.on == direct {
@@ -190,7 +208,12 @@ func (c scenario) play(t *testing.T, s *server.Server) {
 				args[i] = name(path)
 			}
 		}
-		if wrong := st.want(run(conn, name(st.sql), shop, args...)); wrong != "" {
+		wrong := st.want(run(conn, name(st.sql), shop, args...))
+		for deadline := time.Now().Add(patience); wrong != "" && st.again && time.Now().Before(deadline); {
+			time.Sleep(20 * time.Millisecond)
+			wrong = st.want(run(conn, name(st.sql), shop, args...))
+		}
+		if wrong != "" {
 			t.Fatalf("step %d, %s: %s %v:\n  %s", i+1, st.on, st.sql, st.args, wrong)
 		}
 	}

@@ -30,6 +30,7 @@ var layout = []Statement{
 	{"layout", "the version of the ledger's tables", "CREATE TABLE IF NOT EXISTS `ifmatch`.`layout` (\n" +
 		"  `version` INT UNSIGNED NOT NULL PRIMARY KEY\n" +
 		") ENGINE=InnoDB"},
+	{"pending", "rows that are taken, and what they were before", pendingTable},
 	{"counters", "the counters of numbering", "CREATE TABLE IF NOT EXISTS `ifmatch`.`counters` (\n" +
 		"  `name` VARBINARY(1024) NOT NULL PRIMARY KEY,\n" +
 		"  `value` BIGINT NOT NULL,\n" +

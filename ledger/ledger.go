@@ -5,8 +5,10 @@ package ledger
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"database/sql/driver"
+	"encoding/hex"
 	"fmt"
 	"time"
 )
@@ -15,6 +17,7 @@ import (
 type Ledger struct {
 	db       *sql.DB
 	counters *counters
+	proxy    string // tells this process from others
 }
 
 // Connections of the service account that a ledger has at most, and how long
@@ -32,7 +35,9 @@ func Open(connector driver.Connector) *Ledger {
 	db.SetMaxIdleConns(maxConns) // to connect takes longer than to write a record
 	db.SetConnMaxLifetime(connLife)
 	db.SetConnMaxIdleTime(connIdle)
-	l := &Ledger{db: db}
+	var id [16]byte
+	rand.Read(id[:])
+	l := &Ledger{db: db, proxy: hex.EncodeToString(id[:])}
 	l.counters = newCounters(l)
 	return l
 }

@@ -57,6 +57,7 @@ func (m *meter) ObservedConflict(table string, k rewrite.Kind) {
 }
 func (m *meter) ObservedRefused(reason string)         { m.label(reason) }
 func (m *meter) ObservedUnread(table string)           { m.label(table) }
+func (m *meter) Abandoned(string, string)              {}
 func (m *meter) ObserveDropped()                       {}
 func (m *meter) IdleTransaction(string)                {}
 func (m *meter) Unread(table string)                   { m.label(table) }

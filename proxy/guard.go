@@ -89,7 +89,7 @@ func (s *session) unbound(plan *rewrite.Plan, r *rewrite.Refusal) error {
 
 // write holds a guarded write against what the scope knows, sends it and answers
 // for it.
-func (s *session) write(g *guarded) error {
+func (s *session) write(g *guarded) (result error) {
 	refused, failed, err := s.expect(g)
 	if failed != nil || err != nil {
 		return s.orError(failed, err)
@@ -103,7 +103,13 @@ func (s *session) write(g *guarded) error {
 	if s.binding.Soft && g.once() {
 		s.unhold(g)
 	}
-	if s.needsOwn(g) {
+	if g.plan.Table.Pending() {
+		if done, err := s.prepareTaking(g); done || err != nil {
+			return err
+		}
+		defer func() { s.takingEnded(result) }()
+	}
+	if !s.own && s.needsOwn(g) {
 		if failed, err := s.enterOwn(); failed != nil || err != nil {
 			return s.orError(failed, err)
 		}
@@ -219,12 +225,16 @@ func (s *session) failWrite() error {
 			return err
 		}
 	}
+	s.takingEnded(nil)
 	return s.client.Flush()
 }
 
 // succeed takes over what a write that met its row has left, and answers.
 func (s *session) succeed(g *guarded, ok *wire.OK, p []byte) error {
 	own, t := s.own, g.plan.Table
+	if changed(ok, s.caps) {
+		s.takingWritten()
+	}
 	params := []rewrite.Value(nil)
 	if g.st != nil {
 		params = s.values
@@ -266,6 +276,7 @@ func (s *session) finishOwn(ok *wire.OK, p []byte, own bool) error {
 
 // finish answers with the server's OK.
 func (s *session) finish(ok *wire.OK, p []byte) error {
+	s.takingAnswered()
 	if err := s.client.WritePacket(s.clientOK(ok, p)); err != nil {
 		return err
 	}
@@ -312,7 +323,7 @@ func (s *session) explain(g *guarded, ok *wire.OK, p []byte, try int) (done bool
 		}
 		return false, nil
 	}
-	if g.once() {
+	if g.once() || s.takings.write != nil {
 		return true, s.unmet(ok, p)
 	}
 	if _, err := s.leaveOwn(false); err != nil {
@@ -346,6 +357,7 @@ func (s *session) conflict(c *rewrite.Conflict) error {
 	if _, err := s.leaveOwn(false); err != nil {
 		return err
 	}
+	s.takingEnded(nil)
 	if r := s.reads.request; r != nil && s.row.known && c.Table != nil && c.Table.Settings.Scope == policy.ScopeContext {
 		r.Conflict(c.Table.ID, s.row.form)
 	}

@@ -33,6 +33,10 @@ func (s *session) conflictOfInsert(c *rewrite.Conflict) error {
 // cannot be foretold are read in the INSERT's own transaction.
 func (s *session) insert(in *inserting) error {
 	t := in.plan.Table
+	if born := s.takings.born; len(born) > 0 {
+		s.takings.born = nil
+		return s.insertBorn(in, born)
+	}
 	keeps := s.keeps(t)
 	foretold := !keeps || in.plan.Foretold(in.text, in.params)
 	if !foretold && !s.transactional() && !s.tableLocks {

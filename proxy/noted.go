@@ -58,11 +58,9 @@ func (s *session) holdInitial(st *statement, typed bool) (done bool, err error) 
 	if typed {
 		s.bindValues(st)
 	}
-	if c := st.noted.BindInsert(st.text, s.values[:boundParams(st, typed)]); c != nil {
-		s.executed = false
-		return true, s.conflictOfInsert(c)
-	}
-	return false, nil
+	done, err = s.holdInsert(st.noted, st.text, s.values[:boundParams(st, typed)])
+	s.executed = s.executed && !done
+	return done, err
 }
 
 // executeAsIs prepares a SELECT anew without the columns that were added to it, of

@@ -228,8 +228,8 @@ func (s *session) statement(attrs []byte, stmt sqltext.Span) error {
 		return s.observeQuery(plan, kind, name, stmt)
 	}
 	if plan.HoldsInitial() {
-		if c := plan.BindInsert(&s.text, nil); c != nil {
-			return s.conflictOfInsert(c)
+		if done, err := s.holdInsert(plan, &s.text, nil); done || err != nil {
+			return err
 		}
 	}
 	if plan.Inserts() {
@@ -333,6 +333,7 @@ func (s *session) settleSavepoint(kind control, name string) {
 			return
 		}
 		s.tx.save(name)
+		s.takings.save(name)
 		s.reads.watch.save(name)
 		for _, scope := range all[:n] {
 			scope.Savepoint(name)
@@ -340,6 +341,7 @@ func (s *session) settleSavepoint(kind control, name string) {
 	case rollbackTo:
 		s.tx.doomed = nil
 		s.tx.backTo(name, false)
+		s.takingsBackTo(name)
 		s.reads.undone++
 		s.reads.watch.backTo(name)
 		for _, scope := range all[:n] {
@@ -348,6 +350,7 @@ func (s *session) settleSavepoint(kind control, name string) {
 		}
 	case release:
 		s.tx.backTo(name, true)
+		s.takings.release(name, true)
 		for _, scope := range all[:n] {
 			scope.Release(name)
 		}
@@ -360,7 +363,7 @@ func (s *session) settleEnd() {
 	s.tx.ended()
 	if s.reads.open {
 		s.recallBegun()
-		s.reads.end(s.ends)
+		s.takingsEnded(s.reads.end(s.ends))
 		s.reads.begin(nil)
 	}
 }
@@ -390,6 +393,7 @@ func (s *session) settle(kind control, name string, c changes, a *answer) {
 		s.state.stale = true
 		s.isolation.known = false
 		s.reads.writesUntold()
+		s.takings.doubtful()
 	case set, setOwn:
 		s.settleChanges(c)
 	}

@@ -76,8 +76,8 @@ func (r *reads) begin(savepoints []string) {
 	}
 }
 
-// end ends the transaction in every scope.
-func (r *reads) end(how ending) {
+// end ends the transaction in every scope, and gives what is proved of it.
+func (r *reads) end(how ending) ending {
 	undone := how != committed
 	if r.doubt || r.shaken != nil {
 		how = uncertain
@@ -103,6 +103,7 @@ func (r *reads) end(how ending) {
 	}
 	r.shaken, r.untold = nil, time.Time{}
 	r.forgetTransaction()
+	return how
 }
 
 // writesUntold says that the open transaction may have written rows of which the
@@ -229,6 +230,7 @@ func (s *session) setContext(name string) {
 
 // forgetReads empties the session's scopes and leaves its context.
 func (s *session) forgetReads() {
+	s.abandonTakings()
 	s.setContext("")
 	s.countEvicted()
 	s.reads = reads{}

@@ -44,6 +44,10 @@ const (
 	maxAnswer = 16 << 20
 )
 
+// abandonTimeout bounds how long the end of the proxy waits for rows to go back
+// that its clients had taken.
+const abandonTimeout = 5 * time.Second
+
 // Config is what a Server needs.
 type Config struct {
 	Backend     string             // host:port
@@ -84,6 +88,9 @@ type Meter interface {
 	Evicted(rows uint64)
 	Seconds(stage string, d time.Duration)
 	Sessions(delta int)
+	// Abandoned counts a row that was taken, and whose taker is gone, by what has
+	// become of it.
+	Abandoned(table, outcome string)
 	HandshakeFailed(reason string)
 	Panic()
 	IdleTransaction(action string) // "warn" or "end"
@@ -122,6 +129,8 @@ type Server struct {
 	wg       sync.WaitGroup
 	counters counters
 	contexts readset.Store
+	keeper   *ledger.Keeper // nil without a ledger
+	takers   takers
 	beside   *beside // nil without a service account
 
 	contextsEvicted atomic.Uint64 // as far as it was counted
@@ -129,8 +138,8 @@ type Server struct {
 
 // counters are what SHOW IFMATCH STATUS shows.
 type counters struct {
-	sessions, statements, guarded, conflicts, refused, unread, retried, evicted, uncaptured atomic.Int64
-	idleWarned, idleEnded                                                                   atomic.Int64
+	sessions, statements, guarded, conflicts, refused, unread, retried, evicted, uncaptured, abandoned atomic.Int64
+	idleWarned, idleEnded                                                                              atomic.Int64
 
 	observed observedCounters
 }
@@ -144,6 +153,9 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{cfg: cfg, log: cfg.Log, plans: newPlanCache(cfg.PlanCache), watch: watch, started: time.Now(), sessions: map[*session]struct{}{},
 		handshake: handshakeTimeout, farewell: farewellTimeout, stall: clientStall}
 	s.rules.Store(cfg.Rules)
+	if cfg.Ledger != nil {
+		s.keeper = ledger.NewKeeper(cfg.Ledger, cfg.Log, s.countTaking, s.dropContexts)
+	}
 	s.beside = newBeside(cfg.Service, cfg.ObserveWait)
 	s.contexts = readset.NewContexts(readset.Limits{
 		Contexts: maxContexts, Rows: cfg.Rules.MaxReads(policy.ScopeContext), Bytes: contextBytes, Age: contextAge,
@@ -251,6 +263,11 @@ func (s *Server) Shutdown(ctx context.Context) {
 		}
 		s.mu.Unlock()
 		<-done
+	}
+	if s.keeper != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), abandonTimeout)
+		defer cancel()
+		s.keeper.Close(ctx)
 	}
 	s.watch.Close()
 	if s.sweep != nil {

@@ -48,6 +48,7 @@ type session struct {
 	tx           transaction
 	reads        reads
 	ends         ending // what the end of a transaction would mean in the statement at hand
+	takings      takings
 	row          rowName
 	shown        *shown
 	isolation    isolation

@@ -76,6 +76,8 @@ func (s *session) show(what string) (t table, ok bool) {
 	switch what {
 	case "CONFLICT":
 		return s.showConflict(), true
+	case "PENDING":
+		return s.showPending(), true
 	case "POLICY":
 		return s.showPolicy(), true
 	case "READS":
@@ -160,6 +162,7 @@ func (s *session) showStatus() table {
 		{"observed_unread", c.observed.unread.Load()},
 		{"observed_refused", c.observed.refused.Load()},
 		{"observe_dropped", c.observed.dropped.Load()},
+		{"pending_abandoned", c.abandoned.Load()},
 		{"contexts", int64(s.srv.contexts.Len())},
 		{"guarded_tables", int64(s.rules.Tables())},
 		{"policy_generation", int64(s.rules.Generation)},
@@ -172,7 +175,7 @@ func (s *session) showStatus() table {
 
 // noSuchShow answers SHOW IFMATCH of something that there is not.
 func (s *session) noSuchShow() error {
-	return s.answerError(1064, "42000", "ifmatch: SHOW IFMATCH knows CONFLICT, POLICY, READS and STATUS")
+	return s.answerError(1064, "42000", "ifmatch: SHOW IFMATCH knows CONFLICT, PENDING, POLICY, READS and STATUS")
 }
 
 // answerTable answers a statement of the text protocol with a table.

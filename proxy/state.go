@@ -110,7 +110,7 @@ func (s *session) noteStatus(status wire.Status) {
 	switch {
 	case was && !is:
 		s.tx.ended()
-		s.reads.end(s.ends)
+		s.takingsEnded(s.reads.end(s.ends))
 	case !was && is:
 		s.recallBegun()
 		s.reads.begin(s.tx.savepoints)

@@ -50,6 +50,8 @@ type Binding struct {
 	Soft    bool
 	scratch []byte // for the text of a constant
 	target  target // the state that it gives the row
+	takes   bool   // it takes its row
+	held    bool   // its row is taken, by the writer
 	keep    bool   // the client's own assignment of the version stands
 	skip    bool   // the version stays as it was where nothing else changes
 	closed  bool   // an upsert may meet no row that was not looked at
@@ -91,6 +93,9 @@ func (p *Plan) Bind(t *sqltext.Text, params []Value, hint []sqltext.Pair, b *Bin
 		return refusal("this LIMIT of %s on %s cannot be guarded; LIMIT 1 can", p.Verb, tab.Name)
 	}
 	if refused := p.bindTarget(t, params, b); refused != nil {
+		return refused
+	}
+	if refused := p.bindPending(t, params, b); refused != nil {
 		return refused
 	}
 	if v == nil {

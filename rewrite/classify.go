@@ -110,6 +110,8 @@ func (p *planner) planLoad() *Plan {
 			return pass("it writes no guarded table")
 		case p.word(i-1, "REPLACE") && t.Settings.Upsert != policy.UpsertAllow:
 			return refuse(t, "LOAD DATA … REPLACE into %s cannot be guarded; LOAD DATA … IGNORE can", t.Name)
+		case t.pending != nil:
+			return refuse(t, "LOAD DATA into %s, whose rows may be taken by their %s: which state its rows get cannot be known; write INSERT", t.Name, t.status.column.Name)
 		case t.status != nil && t.status.hasInitial:
 			return refuse(t, "LOAD DATA into %s, whose %s may only be %s at first: which state its rows get cannot be known; write INSERT",
 				t.Name, t.status.column.Name, statesText(t.status.initial))

@@ -82,6 +82,12 @@ func (p *Plan) Judge(b *Binding, rows []Row) (Outcome, *Conflict) {
 	if !holds(row[len(row)-2]) {
 		return OwnCondition, nil
 	}
+	if tab.pending != nil && asked > 0 {
+		// It comes first: that it is taken has changed the version as well.
+		if columns := row[len(row)-2-asked : len(row)-2]; isTakenCode(columns[asked-1]) {
+			return InConflict, p.statusConflict(b, p.rowKey(row), columns)
+		}
+	}
 	found := Token{}
 	if v := tab.Version; v != nil {
 		found.Version = shownValue(row[n])

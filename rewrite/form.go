@@ -259,18 +259,24 @@ func (p *Plan) LookRows(keys [][]Value) (sql []byte, ok bool) {
 	w.forms()
 	w.lit(table)
 	w.lit(" WHERE ")
+	return w.named(keys)
+}
+
+// named writes the condition that picks the rows of these keys, and gives what is
+// written. ok is false where one of them cannot be written.
+func (w *writer) named(keys [][]Value) (sql []byte, ok bool) {
 	for n, key := range keys {
 		if n > 0 {
 			w.lit(" OR ")
 		}
-		for i := range p.Table.Key {
+		for i := range w.Table.Key {
 			if i > 0 {
 				w.lit(" AND ")
 			}
 			if key[i].Kind == Opaque || key[i].Kind == NoValue {
 				return nil, false
 			}
-			w.column(p.Table.Key[i].Name)
+			w.column(w.Table.Key[i].Name)
 			w.lit(" = ")
 			w.buf = key[i].appendLiteral(w.buf)
 		}
@@ -299,8 +305,14 @@ func (w *writer) forms() {
 }
 
 // qualified gives the table's name as SQL.
-func (t *Table) qualified() string {
-	return string(quoteName(append(quoteName(nil, t.Name.Schema), '.'), t.Name.Name))
+func (t *Table) qualified() string { return QualifiedName(t.Name.Schema, t.Name.Name) }
+
+// QuotedName gives a name as SQL.
+func QuotedName(name string) string { return string(quoteName(nil, name)) }
+
+// QualifiedName gives the name of a table as SQL.
+func QualifiedName(schema, table string) string {
+	return string(quoteName(append(quoteName(nil, schema), '.'), table))
 }
 
 // RowForms gives key and token of a row that [Plan.Look] found, in the form of a

@@ -24,11 +24,14 @@ type initialCheck struct {
 // is bound.
 func (p *planner) initialCheck(plan *Plan, plainly bool, name part) *Plan {
 	t, m := plan.Table, plan.Table.status
-	if m == nil || !m.hasInitial {
+	if m == nil || !m.hasInitial && t.pending == nil {
 		return nil
 	}
 	column := m.column.Name
 	cannot := func(why string) *Plan {
+		if !m.hasInitial {
+			return refuse(t, "INSERT into %s, whose rows may be taken by their %s: %s", t.Name, column, why)
+		}
 		return refuse(t, "INSERT into %s, whose %s may only be %s at first: %s", t.Name, column, statesText(m.initial), why)
 	}
 	w, ok := p.tuples(name.to)
@@ -87,6 +90,9 @@ func (p *Plan) HoldsInitial() bool { return p.initial != nil }
 // execution.
 func (p *Plan) BindInsert(t *sqltext.Text, params []Value) *Conflict {
 	n, m := p.initial, p.Table.status
+	if !m.hasInitial {
+		return nil
+	}
 	for row := 0; row < len(n.cells)/n.width; row++ {
 		at := n.cells[row*n.width]
 		v, utf8 := n.given[0], true

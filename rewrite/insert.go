@@ -44,7 +44,7 @@ func (p *planner) planInsert(i int) *Plan {
 	if plan.initial != nil {
 		plan.Why = "the states that it gives are held against initial"
 	}
-	if !t.Captured() {
+	if !t.Captured() && t.pending == nil {
 		return plan
 	}
 	why := "which rows it makes is not known"

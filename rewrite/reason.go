@@ -18,13 +18,14 @@ import (
 //	w1.0   when of transition 1, filter 0; u1.0 the same for unless
 //	o      no transition names the state
 //	n      the state is almost one that is named
+//	p, l   the row is taken, or no longer by the writer: see pending.go
 //
 // It is empty where all holds.
 
 // asks reports whether an execution asks anything of the row's columns besides
 // its version.
 func (p *Plan) asks(b *Binding) bool {
-	return len(p.Table.require) > 0 || b.target.kind != targetNone && b.target.kind != targetPasses
+	return len(p.Table.require) > 0 || p.Table.pending != nil || b.target.kind != targetNone && b.target.kind != targetPasses
 }
 
 // reasonColumns gives the number of columns that a probe has for this.
@@ -54,6 +55,12 @@ func (w *writer) reasons() {
 		}
 	}
 	w.lit("CAST(")
+	w.pendingReason(w.code)
+	w.lit(" AS BINARY), ")
+}
+
+// code writes the code of what status and require ask.
+func (w *writer) code() {
 	code := func(s string) func() { return func() { w.lit("'" + s + "'") } }
 	switch w.target.kind {
 	case targetGroup:
@@ -73,7 +80,6 @@ func (w *writer) reasons() {
 	default:
 		w.firstRequired()
 	}
-	w.lit(" AS BINARY), ")
 }
 
 // firstOf writes the code of the first part that fails of a group's transitions.
@@ -166,6 +172,8 @@ func (p *Plan) statusConflict(b *Binding, key string, columns Row) *Conflict {
 	}
 	one, two := codeNumbers(code)
 	switch code[0] {
+	case codeTaken, codeLost:
+		return p.takenConflict(key, found, code[0] == codeLost)
 	case 'f':
 		c.Expected, c.Reason = m.followed(one), "status"
 		c.Found = m.column.Name + "=" + found

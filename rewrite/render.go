@@ -39,6 +39,8 @@ const (
 	ArgKeep
 	// ArgSkip is 1 where the version stays as it was if nothing else changes, else 0.
 	ArgSkip
+	// ArgHeld is 1 where the row is taken by the writer, else 0.
+	ArgHeld
 )
 
 // Arg is one parameter of a prepared statement as the backend knows it.
@@ -73,6 +75,8 @@ func (b *Binding) Value(a Arg) Value {
 		return switched(b.keep)
 	case ArgSkip:
 		return switched(b.skip)
+	case ArgHeld:
+		return switched(b.held)
 	case ArgVersion:
 		if b.Source == FromHint {
 			return b.Expected.Version
@@ -375,8 +379,9 @@ func (w *writer) guard() {
 	w.statusGuard()
 }
 
-// statusGuard appends what require and status ask of the row.
+// statusGuard appends what require, status and pending ask of the row.
 func (w *writer) statusGuard() {
+	w.pendingGuard()
 	switch {
 	case len(w.Table.require) == 0 && w.target.kind == targetNone:
 		return

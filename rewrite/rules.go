@@ -49,6 +49,7 @@ type Table struct {
 	require  []condition
 	status   *machine      // nil where the policy has no status
 	number   *numberer     // nil where no column is numbered
+	pending  *pending      // nil where rows cannot be taken
 	fault    error         // what is wrong with the SQL of the policy
 	columns  *schema.Table // nil without a service account
 	twin     *Table        // what it is while it is observed

@@ -71,6 +71,7 @@ func (t *Table) compileStatus(pt *policy.Table, catalog *schema.Catalog) {
 		m.transitions = append(m.transitions, t.compileTransition(&ps.Transitions[i], catalog))
 	}
 	m.group(ps.Transitions)
+	t.compilePending(pt.Pending)
 	m.count()
 	if ps.Delete != nil {
 		m.deletion = len(m.groups)

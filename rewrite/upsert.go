@@ -69,6 +69,8 @@ func (p *planner) planUpsert(t *Table, view bool, verb int, delayed bool, name p
 	free := t.Settings.Upsert == policy.UpsertAllow
 	plan := p.upsertPlan(t, view, verb, delayed, name, on, kind)
 	switch {
+	case t.pending != nil:
+		return refuse(t, "%s on %s, whose rows can be taken: whether it takes one, and whose it is, cannot be known before; write UPDATE or INSERT", kind, t.Name)
 	case t.Settings.Upsert == policy.UpsertRefuse:
 		return refuse(t, "%s on %s: the policy refuses it (upsert: refuse); write UPDATE or INSERT", kind, t.Name)
 	case plan.Verdict == Refuse && free:

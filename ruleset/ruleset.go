@@ -43,8 +43,29 @@ func (s *Source) Load(ctx context.Context) (*rewrite.Rules, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := s.mayUndo(ctx, p).Err(); err != nil {
+		return nil, err
+	}
 	s.current = rewrite.Compile(p, catalog)
 	return s.current, nil
+}
+
+// mayUndo asks whether the service account may give back what is taken.
+func (s *Source) mayUndo(ctx context.Context, p *policy.Policy) policy.Faults {
+	var faults fault.List
+	for _, t := range p.Tables {
+		if t.Pending == nil || s.DB == nil {
+			continue
+		}
+		name, status := rewrite.QualifiedName(t.Name.Schema, t.Name.Table), rewrite.QuotedName(t.Status.Column)
+		for _, sql := range []string{"UPDATE " + name + " SET " + status + " = " + status + " WHERE FALSE", "DELETE FROM " + name + " WHERE FALSE"} {
+			if _, err := s.DB.ExecContext(ctx, sql); err != nil {
+				faults.Add(t.Pending.Pos, "the service account could not give rows of %s back that are taken (%v); it wants UPDATE and DELETE on the table", t.Name, err)
+				break
+			}
+		}
+	}
+	return faults
 }
 
 // Refresh reads the schema anew under the policy in force. changed is false, and
@@ -104,6 +125,11 @@ func Offline(p *policy.Policy) (*schema.Catalog, error) {
 	}
 	for i, rt := range p.Routines {
 		faults.Add(p.PosOfRoutine(i), "to allow %s needs a service account, to see which routines there are", rt)
+	}
+	for _, t := range p.Tables {
+		if t.Pending != nil {
+			faults.Add(t.Pending.Pos, "pending needs a service account, which writes down what is taken and gives it back")
+		}
 	}
 	for _, pos := range p.Observing() {
 		faults.Add(pos, "mode: observe needs a service account, to read the rows beside the clients")

@@ -83,6 +83,9 @@ func (e *entry) check() {
 	}
 	e.checkIgnore()
 	e.checkConditions()
+	if e.Pending != nil {
+		e.checkPending()
+	}
 }
 
 // column gives the column of that name, or adds a fault.

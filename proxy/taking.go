@@ -1,0 +1,310 @@
+package proxy
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"ifmatch/failpoint"
+	"ifmatch/ledger"
+	"ifmatch/rewrite"
+	"ifmatch/wire"
+)
+
+// This file carries out writes that take rows, are about rows that the writer has
+// taken, or give them back. The row is locked first, by the transaction of the
+// write; what the write is about to do is then written into the ledger; then it is
+// sent, and committed. So whoever finds a record in the ledger and the row not
+// locked knows what has become of it.
+
+// takingWrite is such a write on its way.
+type takingWrite struct {
+	by     *taker
+	took   []*taking // that it takes
+	held   *taking   // that it is about
+	ends   bool      // it gives it back
+	done   bool      // the server has carried it out; whether it is committed may be open
+	insert bool
+}
+
+// ids gives the numbers of what it takes.
+func (w *takingWrite) ids() (ids []uint64) {
+	for _, k := range w.took {
+		ids = append(ids, k.id)
+	}
+	return ids
+}
+
+// step names the steps of a write for tests that end the process at one.
+func (w *takingWrite) step(step string) string {
+	switch {
+	case w.insert:
+		return "birth." + step
+	case w.took != nil:
+		return "take." + step
+	case w.ends:
+		return "give." + step
+	}
+	return "hold." + step
+}
+
+// prepareTaking does what has to be done before a write is sent, where rows of its
+// table can be taken. done is true where the client has its answer.
+func (s *session) prepareTaking(g *guarded) (done bool, err error) {
+	t, takes := g.plan.Table, s.binding.Takes()
+	by := s.taker(t, takes)
+	if !takes && (by == nil || !by.holdsAny(t.ID)) {
+		return false, nil // the guard refuses what others have taken
+	}
+	if !s.transactional() && !s.tableLocks {
+		if failed, err := s.enterOwn(); failed != nil || err != nil {
+			return true, s.orError(failed, err)
+		}
+	}
+	row, failed, err := s.lockTaking(g)
+	if err != nil {
+		return true, err
+	}
+	if failed != nil {
+		if _, err := s.leaveOwn(false); err != nil {
+			return true, err
+		}
+		return true, s.orError(failed, nil)
+	}
+	if row == nil {
+		return false, nil // nor does the write find one
+	}
+	id := takenID{t.ID, string(row.Form)}
+	k := by.find(id)
+	switch {
+	case takes && row.Taken:
+		return false, nil // the guard says so
+	case takes && s.gave(id):
+		return true, s.refuseTaking(t, "the row was given back in this transaction, and can be taken again when that is committed")
+	case takes:
+		if k != nil { // its lease had run out
+			s.loseTaking(by, k)
+		}
+		return s.take(g, by, row)
+	case k == nil:
+		return false, nil
+	case !row.Taken || !slices.Contains(k.versions, row.Version.String()):
+		s.loseTaking(by, k)
+		return true, s.conflict(g.plan.LostConflict(row))
+	case g.plan.Renames():
+		return true, s.refuseTaking(t, "the key of a row that is taken cannot be changed; give it back first")
+	}
+	return s.useTaking(g, by, k, row)
+}
+
+// lockTaking locks the row that a write names and reads it, nil where there is none.
+func (s *session) lockTaking(g *guarded) (*rewrite.TakenRow, *wire.ERR, error) {
+	var rows []rewrite.Row
+	var failed *wire.ERR
+	var err error
+	if g.st == nil {
+		rows, failed, err = s.ask(g.plan.PendingLook(&s.text, &s.binding).SQL)
+	} else {
+		probe := g.plan.PendingLook(g.st.text, &s.binding)
+		rows, failed, err = s.askPrepared(probe.SQL, s.valueParams(g.st, probe.Args))
+	}
+	if failed != nil || err != nil || len(rows) != 1 {
+		return nil, failed, err
+	}
+	row, ok := g.plan.Table.TakenRow(rows[0])
+	if !ok {
+		return nil, nil, &backendError{&wire.MalformedError{What: "a row that was locked has a wrong number of columns"}}
+	}
+	return row, nil, nil
+}
+
+// take writes into the ledger that a row is about to be taken.
+func (s *session) take(g *guarded, by *taker, row *rewrite.TakenRow) (done bool, err error) {
+	failpoint.Here("take.locked")
+	t := g.plan.Table
+	version, ok := g.plan.Next(row, s.cur, s.boundValues(g), &s.binding)
+	if !ok {
+		return true, s.refuseTaking(t, "the version that this write gives the row cannot be foretold")
+	}
+	in := s.intent(t, by, row)
+	in.Before, in.Versions = row.StatusLiteral(), []string{version}
+	w, refused := s.writeIntents(t, by, []ledger.Intent{in})
+	if refused != "" {
+		return true, s.refuseTaking(t, refused)
+	}
+	s.takings.write = w
+	failpoint.Here(w.step("intent"))
+	return false, nil
+}
+
+// boundValues gives the parameters that a write was bound to.
+func (s *session) boundValues(g *guarded) []rewrite.Value {
+	if g.st == nil {
+		return nil
+	}
+	return s.values
+}
+
+// intent describes a row that is about to be taken.
+func (s *session) intent(t *rewrite.Table, by *taker, row *rewrite.TakenRow) ledger.Intent {
+	in := ledger.Intent{
+		Row: ledger.Row{Schema: t.Name.Schema, Table: t.Name.Name, Text: row.Text(t), Form: row.Form,
+			Status: t.Status(), Version: t.Version.Column.Name, Pending: t.PendingText()},
+		Keep: t.KeepsAbandoned(), Lease: t.Lease(), Taker: by.name, Connection: uint64(s.id),
+	}
+	names, literals := row.KeyLiterals(t)
+	for i := range names {
+		in.Key = append(in.Key, ledger.KeyColumn{Column: names[i], Literal: literals[i]})
+	}
+	return in
+}
+
+// writeIntents writes intents into the ledger and has their leases renewed.
+// refused says why that cannot be done.
+func (s *session) writeIntents(t *rewrite.Table, by *taker, intents []ledger.Intent) (w *takingWrite, refused string) {
+	if s.srv.keeper == nil {
+		return nil, "there is no ledger to write the taking into"
+	}
+	if s.srv.keeper.Held()+len(intents) > maxTaken {
+		return nil, "more rows are taken through this proxy than it has room for"
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), ledgerTimeout)
+	defer cancel()
+	ids, err := s.srv.cfg.Ledger.Take(ctx, intents)
+	if err != nil {
+		s.log.Warn("a row cannot be taken", "table", t.Label, "error", err)
+		return nil, "the taking cannot be written into the ledger"
+	}
+	w = &takingWrite{by: by}
+	for i := range intents {
+		in := &intents[i]
+		w.took = append(w.took, &taking{id: ids[i], table: t.ID, form: string(in.Form), versions: in.Versions, lease: in.Lease})
+		s.srv.keeper.Hold(ids[i], in.Lease)
+	}
+	by.mu.Lock()
+	by.used, by.idle = time.Now(), t.Settings.ReadTTL
+	by.mu.Unlock()
+	return w, ""
+}
+
+// useTaking announces a write to a row that the writer has taken, unless it gives
+// the row back.
+func (s *session) useTaking(g *guarded, by *taker, k *taking, row *rewrite.TakenRow) (done bool, err error) {
+	s.binding.Hold()
+	t := g.plan.Table
+	w := &takingWrite{by: by, held: k, ends: g.plan.EndsTaking()}
+	failpoint.Here(w.step("locked"))
+	if w.ends {
+		s.takings.write = w
+		return false, nil
+	}
+	version, ok := g.plan.Next(row, s.cur, s.boundValues(g), &s.binding)
+	if !ok {
+		return true, s.refuseTaking(t, "the version that this write gives the row cannot be foretold")
+	}
+	versions := []string{row.Version.String()}
+	if s.inTransaction() {
+		// It may go back to any of them.
+		versions = slices.Clone(k.versions)
+	}
+	if !slices.Contains(versions, version) {
+		versions = append(versions, version)
+	}
+	if len(versions) > ledger.MaxVersions {
+		return true, s.refuseTaking(t, "this transaction has written the row that is taken too often; commit it first")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), ledgerTimeout)
+	defer cancel()
+	switch ok, err := s.srv.cfg.Ledger.Announce(ctx, k.id, versions); {
+	case err != nil:
+		s.log.Warn("a write to a row that is taken cannot be announced", "table", t.Label, "error", err)
+		return true, s.refuseTaking(t, "the write cannot be announced in the ledger")
+	case !ok:
+		s.loseTaking(by, k)
+		return true, s.conflict(g.plan.LostConflict(row))
+	}
+	by.mu.Lock()
+	k.versions = versions
+	by.mu.Unlock()
+	s.takings.write = w
+	failpoint.Here(w.step("announced"))
+	return false, nil
+}
+
+// refuseTaking answers a write that is not sent.
+func (s *session) refuseTaking(t *rewrite.Table, why string) error {
+	if _, err := s.leaveOwn(false); err != nil {
+		return err
+	}
+	return s.refuse(t, "taking", why)
+}
+
+// loseTaking gives up a row that is not as its taker has left it. What is left of
+// it in the ledger is judged there.
+func (s *session) loseTaking(by *taker, k *taking) {
+	by.remove(k)
+	s.srv.keeper.Abandon(k.id)
+}
+
+// takingWritten takes over that the server has carried out the write at hand.
+func (s *session) takingWritten() {
+	if w := s.takings.write; w != nil {
+		w.done = true
+		failpoint.Here(w.step("written"))
+	}
+}
+
+// takingAnswered takes over what the write at hand has done to takings, before the
+// client is told that it has succeeded.
+func (s *session) takingAnswered() {
+	w := s.takings.write
+	if w == nil {
+		return
+	}
+	if !w.done {
+		s.takingEnded(nil)
+		return
+	}
+	failpoint.Here(w.step("committed"))
+	s.takings.write = nil
+	open := s.inTransaction()
+	for _, k := range w.took {
+		w.by.add(k)
+		if open {
+			s.did(deed{taking: k, by: w.by})
+		}
+	}
+	switch {
+	case !w.ends:
+	case open:
+		w.by.remove(w.held)
+		s.did(deed{taking: w.held, by: w.by, gave: true})
+	default:
+		w.by.remove(w.held)
+		s.endTakings([]uint64{w.held.id})
+	}
+	failpoint.Here(w.step("answered"))
+}
+
+// takingEnded clears up behind a write. err is the error of the connections, with
+// which the session ends: see [session.abandonTakings].
+func (s *session) takingEnded(err error) {
+	w := s.takings.write
+	if w == nil || err != nil {
+		return
+	}
+	s.takings.write = nil
+	if !w.done {
+		s.endTakings(w.ids()) // it has had no effect
+		return
+	}
+	// It was to be committed, and the server has not said that it is.
+	for _, k := range w.took {
+		if s.settleTaking(k.id) {
+			w.by.add(k)
+		}
+	}
+	if w.ends && !s.settleTaking(w.held.id) {
+		w.by.remove(w.held)
+	}
+}
