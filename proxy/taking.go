@@ -85,7 +85,7 @@ func (s *session) prepareTaking(g *guarded) (done bool, err error) {
 		if k != nil { // its lease had run out
 			s.loseTaking(by, k)
 		}
-		return s.take(g, by, row)
+		return s.takeRow(g, by, row)
 	case k == nil:
 		return false, nil
 	case !row.Taken || !slices.Contains(k.versions, row.Version.String()):
@@ -118,8 +118,8 @@ func (s *session) lockTaking(g *guarded) (*rewrite.TakenRow, *wire.ERR, error) {
 	return row, nil, nil
 }
 
-// take writes into the ledger that a row is about to be taken.
-func (s *session) take(g *guarded, by *taker, row *rewrite.TakenRow) (done bool, err error) {
+// takeRow writes into the ledger that a row is about to be taken.
+func (s *session) takeRow(g *guarded, by *taker, row *rewrite.TakenRow) (done bool, err error) {
 	failpoint.Here("take.locked")
 	t := g.plan.Table
 	version, ok := g.plan.Next(row, s.cur, s.boundValues(g), &s.binding)
