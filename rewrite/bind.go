@@ -62,7 +62,9 @@ type Binding struct {
 // bound to.
 type Refusal struct {
 	Unread bool // an unread row, rather than a statement that cannot be proved safe
-	Text   string
+	// Wider says that the constants may pick several rows: see [Plan.Wider].
+	Wider bool
+	Text  string
 }
 
 // Error gives the text that the client sees.
@@ -85,12 +87,16 @@ func (p *Plan) Bind(t *sqltext.Text, params []Value, hint []sqltext.Pair, b *Bin
 	for i, k := range p.key {
 		value := p.value(t, k.operand, params)
 		if !keyFits(tab.Key[i], value) {
-			return refusal("%s of %s is compared with a value of another type, which may pick several rows; give %s", tab.Key[i].Name, tab.Name, tab.Key[i].wants())
+			r := refusal("%s of %s is compared with a value of another type, which may pick several rows; give %s", tab.Key[i].Name, tab.Name, tab.Key[i].wants())
+			r.Wider = true
+			return r
 		}
 		b.Key = append(b.Key, value)
 	}
 	if p.limit != nil && !greater(p.value(t, *p.limit, params), UintValue(0)) {
-		return refusal("this LIMIT of %s on %s cannot be guarded; LIMIT 1 can", p.Verb, tab.Name)
+		r := refusal("this LIMIT of %s on %s cannot be guarded; LIMIT 1 can", p.Verb, tab.Name)
+		r.Wider = true
+		return r
 	}
 	if refused := p.bindTarget(t, params, b); refused != nil {
 		return refused
@@ -148,8 +154,13 @@ func (p *Plan) BindUnread(b *Binding) *Refusal {
 	if !b.Unread || tab.Settings.Unread != policy.UnreadRefuse {
 		return nil
 	}
-	return &Refusal{Unread: true, Text: fmt.Sprintf("ifmatch: unread row on %s %s: nothing says which %s the writer has seen; read the row first, or add %s",
-		tab.Name, tab.keyText(b.Key), v.Column.Name, v.advice())}
+	return &Refusal{Unread: true, Text: fmt.Sprintf("ifmatch: unread row on %s %s: %s", tab.Name, tab.keyText(b.Key), p.unreadAdvice())}
+}
+
+// unreadAdvice says what is wrong with a write to an unread row, and what would be right.
+func (p *Plan) unreadAdvice() string {
+	v := p.Table.Version
+	return fmt.Sprintf("nothing says which %s the writer has seen; read the row first, or add %s", v.Column.Name, v.advice())
 }
 
 // Outlived is the refusal of a write that is held against a read of long ago.

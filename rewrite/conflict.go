@@ -74,7 +74,7 @@ func (p *Plan) Judge(b *Binding, rows []Row) (Outcome, *Conflict) {
 		}
 		return InConflict, p.gone(b)
 	}
-	row, n := rows[0], len(tab.Key)
+	row := rows[0]
 	asked := p.reasonColumns(b)
 	if p.columns()+asked != len(row) {
 		return InConflict, p.Unknown(b)
@@ -88,13 +88,6 @@ func (p *Plan) Judge(b *Binding, rows []Row) (Outcome, *Conflict) {
 			return InConflict, p.statusConflict(b, p.rowKey(row), columns)
 		}
 	}
-	found := Token{}
-	if v := tab.Version; v != nil {
-		found.Version = shownValue(row[n])
-		if v.Term != nil {
-			found.Term = shownValue(row[n+1])
-		}
-	}
 	if holds(row[len(row)-1]) {
 		if asked > 0 {
 			if c := p.statusConflict(b, p.rowKey(row), row[len(row)-2-asked:len(row)-2]); c != nil {
@@ -102,7 +95,7 @@ func (p *Plan) Judge(b *Binding, rows []Row) (Outcome, *Conflict) {
 			}
 		}
 		if v := tab.Version; v != nil && p.Verb == Update && v.Max > 0 && v.Bump == policy.BumpIncrement && v.External == policy.ExternalNone {
-			if whole, ok := found.Version.integer(); ok && whole.Abs >= v.Max && !whole.Neg {
+			if whole, ok := p.foundToken(row).Version.integer(); ok && whole.Abs >= v.Max && !whole.Neg {
 				return Full, &Conflict{Kind: Refused, Table: tab, Key: p.rowKey(row), Reason: "full", Message: fmt.Sprintf(
 					"ifmatch: refused: %s of %s %s is %s, the greatest that its column holds; it cannot be raised",
 					v.Column.Name, tab.Name, p.rowKey(row), whole)}
@@ -110,14 +103,33 @@ func (p *Plan) Judge(b *Binding, rows []Row) (Outcome, *Conflict) {
 		}
 		return HoldsNow, nil
 	}
-	c := &Conflict{Kind: VersionConflict, Table: tab, Key: p.rowKey(row), Expected: p.expected(b), Found: tab.Version.text(found)}
+	return InConflict, p.versionConflict(b, row)
+}
+
+// versionConflict is the conflict of a row that a probe has found at another
+// version than the one expected.
+func (p *Plan) versionConflict(b *Binding, row Row) *Conflict {
+	tab := p.Table
+	c := &Conflict{Kind: VersionConflict, Table: tab, Key: p.rowKey(row), Expected: p.expected(b), Found: tab.Version.text(p.foundToken(row))}
 	c.Reason = "the row was written since"
 	shown := c.Found
 	if !tab.Settings.Disclose {
 		c.Found, shown = "", "another"
 	}
 	c.Message = fmt.Sprintf("ifmatch: version conflict on %s %s: expected %s, found %s", tab.Name, c.Key, c.Expected, shown)
-	return InConflict, c
+	return c
+}
+
+// foundToken reads the token of a row that a probe has found.
+func (p *Plan) foundToken(row Row) (found Token) {
+	if v := p.Table.Version; v != nil {
+		n := len(p.Table.Key)
+		found.Version = shownValue(row[n])
+		if v.Term != nil {
+			found.Term = shownValue(row[n+1])
+		}
+	}
+	return found
 }
 
 // holds reads a truth of a probe. A session whose connection speaks UTF-16 or

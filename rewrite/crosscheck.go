@@ -25,11 +25,33 @@ var parsers = sync.Pool{New: func() any { return parser.New() }}
 // column that it fixes, or "". It runs once for a plan.
 func (p *planner) crossCheck(plan *Plan, fixed []string) *Plan {
 	t := plan.Table
+	node, refused := p.parse(plan.Verb, t)
+	if refused != nil {
+		return refused
+	}
+	var same bool
+	switch s := node.(type) {
+	case *ast.UpdateStmt:
+		same = plan.Verb == Update && s.With == nil && !s.MultipleTable && p.sameSource(plan, s.TableRefs) &&
+			p.sameAssignments(plan, s.List) && sameConjuncts(s.Where, fixed) && (s.Limit != nil) == plan.hasLimit()
+	case *ast.DeleteStmt:
+		same = plan.Verb == Delete && s.With == nil && !s.IsMultiTable && p.sameSource(plan, s.TableRefs) &&
+			sameConjuncts(s.Where, fixed) && (s.Limit != nil) == plan.hasLimit()
+	}
+	if !same {
+		return refuse(t, "this %s on %s can be read in two ways; write it more plainly", plan.Verb, t.Name)
+	}
+	return nil
+}
+
+// parse reads the statement with the parser of the whole grammar. It refuses what
+// that cannot read.
+func (p *planner) parse(verb Verb, t *Table) (ast.StmtNode, *Plan) {
 	for i := p.stmt.from; i < p.stmt.to; i++ {
 		// A ? directly before a name is no parameter; with a piece of ours
 		// between them it would become one.
 		if p.op(i, "?") {
-			return refuse(t, "the parser cannot read this %s on %s; write it more plainly", plan.Verb, t.Name)
+			return nil, refuse(t, "the parser cannot read this %s on %s; write it more plainly", verb, t.Name)
 		}
 	}
 	ps := parsers.Get().(*parser.Parser)
@@ -41,22 +63,13 @@ func (p *planner) crossCheck(plan *Plan, fixed []string) *Plan {
 	ps.SetSQLMode(mode)
 	node, err := ps.ParseOneStmt(p.canonical(), "", "")
 	if err != nil {
-		return refuse(t, "the parser cannot read this %s on %s; write it more plainly", plan.Verb, t.Name)
+		return nil, refuse(t, "the parser cannot read this %s on %s; write it more plainly", verb, t.Name)
 	}
-	var same bool
-	switch s := node.(type) {
-	case *ast.UpdateStmt:
-		same = plan.Verb == Update && s.With == nil && !s.MultipleTable && p.sameSource(plan, s.TableRefs) &&
-			p.sameAssignments(plan, s.List) && sameConjuncts(s.Where, fixed) && (s.Limit != nil) == (plan.limit != nil)
-	case *ast.DeleteStmt:
-		same = plan.Verb == Delete && s.With == nil && !s.IsMultiTable && p.sameSource(plan, s.TableRefs) &&
-			sameConjuncts(s.Where, fixed) && (s.Limit != nil) == (plan.limit != nil)
-	}
-	if !same {
-		return refuse(t, "this %s on %s can be read in two ways; write it more plainly", plan.Verb, t.Name)
-	}
-	return nil
+	return node, nil
 }
+
+// hasLimit reports whether the statement has a LIMIT, by our own reading.
+func (p *Plan) hasLimit() bool { return p.limit != nil || p.several != nil && p.several.limit }
 
 // canonical gives the statement as the parser is to read it: without comments
 // and secrets, the same for all statements of a shape, in ASCII or UTF-8, and

@@ -287,20 +287,7 @@ func (w *writer) named(keys [][]Value) (sql []byte, ok bool) {
 // forms writes SELECT of the canonical forms of key and token, up to FROM.
 func (w *writer) forms() {
 	w.lit("SELECT ")
-	for i := range w.Table.Key {
-		if i > 0 {
-			w.lit(", ")
-		}
-		w.form(&w.Table.Key[i])
-	}
-	if v := w.Table.Version; v != nil {
-		w.lit(", ")
-		w.form(&v.Column)
-		if v.Term != nil {
-			w.lit(", ")
-			w.form(v.Term)
-		}
-	}
+	w.formColumns()
 	w.lit(" FROM ")
 }
 

@@ -60,6 +60,10 @@ func sent(t *testing.T, plan *Plan, text *sqltext.Text, lx *sqltext.Lexis, param
 	for i := range plan.Params() {
 		params = append(params, []Value{IntegerValue(param), TextValue("x"), {Kind: Null}, {Kind: Opaque}}[(int(param&3)+i)%4])
 	}
+	if plan.Several() {
+		sentSeveral(t, plan, text, params, lx)
+		return
+	}
 	var b Binding
 	for _, hint := range [][]sqltext.Pair{nil, {{Name: "version", Value: "9"}}, {{Name: "version", Null: true}}} {
 		if plan.Bind(text, params, hint, &b) != nil {
@@ -81,6 +85,35 @@ func sent(t *testing.T, plan *Plan, text *sqltext.Text, lx *sqltext.Lexis, param
 			t.Fatalf("%q has %d markers and %d arguments", sql, n, len(args))
 		}
 	}
+}
+
+// sentSeveral is sent for a write of several rows.
+func sentSeveral(t *testing.T, plan *Plan, text *sqltext.Text, params []Value, lx *sqltext.Lexis) {
+	bs, refused := plan.BindSeveral(text, params, nil, nil)
+	if refused != nil {
+		return
+	}
+	markers := func(sql []byte, args []Arg) {
+		var out sqltext.Text
+		if err := out.Lex(sql, lx); err != nil {
+			t.Fatalf("%q is prepared: %v", sql, err)
+		}
+		if n := sqltext.Placeholders(&out, 0, len(out.Tokens)); n != len(args) {
+			t.Fatalf("%q has %d markers and %d arguments", sql, n, len(args))
+		}
+	}
+	sql, args := plan.Prepared(text)
+	keeps(t, plan, text, sql, lx, false)
+	markers(sql, args)
+	if plan.Unsure() != "" {
+		return
+	}
+	only := make([]Confinement, len(bs))
+	sql, args = plan.Confined(nil, text, bs, only)
+	keeps(t, plan, text, sql, lx, bs[0].keep)
+	markers(sql, args)
+	lock := plan.Lock(text, bs, LockingMaria)
+	markers(lock.SQL, lock.Args)
 }
 
 // keeps checks that the client's tokens are all in sql, in their order. The
@@ -201,6 +234,18 @@ func TestGrammar(t *testing.T) {
 
 // again plans what a plan sends: it is a guarded write on the same row.
 func again(t *testing.T, rules *Rules, plan *Plan, text *sqltext.Text, lx *sqltext.Lexis, env Env) {
+	if plan.Several() {
+		bs, refused := plan.BindSeveral(text, nil, nil, nil)
+		if refused != nil || plan.Params() > 0 {
+			return
+		}
+		sql := plan.AppendSeveral(nil, text, bs)
+		var out sqltext.Text
+		if second := somePlan(rules, &out, sql, lx, env); second == nil || second.Verdict != Guard {
+			t.Fatalf("%s\nis sent as\n%s\nwhich is refused: %+v", text.SQL, sql, second)
+		}
+		return
+	}
 	var b, b2 Binding
 	if plan.Bind(text, nil, nil, &b) != nil {
 		return
@@ -236,6 +281,22 @@ func sameShape(t *testing.T, rules *Rules, plan *Plan, text *sqltext.Text, sql [
 		t.Fatalf("%s\n%s\nhave one shape and two plans: %s %q, %s %q", text.SQL, sql, plan.Verdict, plan.Reason, fresh.Verdict, fresh.Reason)
 	}
 	if plan.Verdict != Guard {
+		return
+	}
+	if plan.Several() != fresh.Several() {
+		t.Fatalf("%s\n%s\nhave one shape and are of one row and of several", text.SQL, sql)
+	}
+	if plan.Several() {
+		x, r1 := plan.BindSeveral(&other, nil, nil, nil)
+		y, r2 := fresh.BindSeveral(&other, nil, nil, nil)
+		if (r1 == nil) != (r2 == nil) {
+			t.Fatalf("%s\nis bound as %v and %v", sql, r1, r2)
+		}
+		if r1 == nil {
+			if got, want := plan.AppendSeveral(nil, &other, x), fresh.AppendSeveral(nil, &other, y); !bytes.Equal(got, want) {
+				t.Fatalf("%s\nis sent as\n%s\nand\n%s", sql, got, want)
+			}
+		}
 		return
 	}
 	var x, y Binding

@@ -228,6 +228,10 @@ func (c *goldenCase) guard(t *testing.T, out *bytes.Buffer, plan *Plan, text *sq
 	}
 	line("table", "%s", plan.Table.Name)
 	line("strategy", "%s", plan.Strategy)
+	if plan.Several() {
+		c.several(t, out, plan, text, hint)
+		return
+	}
 	var b Binding
 	refused := plan.Bind(text, c.params, hint, &b)
 	if refused == nil && c.read != nil && plan.WantsRead(&b) {
@@ -322,6 +326,55 @@ func (t *Table) formsOf(columns []Value) (key, token []byte) {
 		*to = AppendForm(*to, []byte(text), v.Kind == Null)
 	}
 	return key, token
+// several adds what is sent for a write of several rows: without looking, and, where
+// something is expected, the lock and the write confined to two rows.
+func (c *goldenCase) several(t *testing.T, out *bytes.Buffer, plan *Plan, text *sqltext.Text, hint []sqltext.Pair) {
+	line := func(name, format string, args ...any) { fmt.Fprintf(out, name+": "+format+"\n", args...) }
+	bs, refused := plan.BindSeveral(text, c.params, hint, nil)
+	if refused != nil {
+		line("refusal", "%s", refused.Text)
+		return
+	}
+	for i, one := range plan.Writes() {
+		line("expectation", "%s, %s", bs[i].Source, one.expected(&bs[i]))
+	}
+	markers := func(sql []byte, args []Arg) {
+		if n := strings.Count(string(sql), "?"); n != len(args) {
+			t.Errorf("%d markers, %d arguments: %s", n, len(args), sql)
+		}
+		if len(args) > 0 {
+			line("args", "%s", c.args(plan, &bs[0], args))
+		}
+	}
+	if plan.Params() == 0 {
+		line("sent", "%s", plan.AppendSeveral(nil, text, bs))
+	} else {
+		sql, args := plan.Prepared(text)
+		line("prepared", "%s", sql)
+		markers(sql, args)
+	}
+	if plan.Unsure() != "" {
+		line("unsure", "%s", plan.Unsure())
+		return
+	}
+	locking := LockingMySQL
+	if c.rules.Catalog.Flavor == sqltext.MariaDB {
+		locking = LockingMaria
+	}
+	lock := plan.Lock(text, bs, locking)
+	line("lock", "%s", lock.SQL)
+	markers(lock.SQL, lock.Args)
+	var only []Confinement
+	for _, one := range plan.Writes() {
+		var a, b []byte
+		for range one.Table.Key {
+			a, b = AppendForm(a, []byte("1"), false), AppendForm(b, []byte("2"), false)
+		}
+		only = append(only, Confinement{Keys: [][]byte{a, b}})
+	}
+	sql, args := plan.Confined(nil, text, bs, only)
+	line("confined", "%s", sql)
+	markers(sql, args)
 }
 
 // args shows the arguments of a prepared statement, the client's as ?ordinal.

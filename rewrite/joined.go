@@ -9,6 +9,8 @@ import (
 type source struct {
 	name  string // alias, or the table's own name
 	table schema.Name
+	at    part // the reference, alias included
+	alias int  // token of the alias, -1 without one
 }
 
 // sources lists the tables that refs names, derived tables left out.
@@ -35,13 +37,14 @@ func (p *planner) sources(refs part) []source {
 		if !ok {
 			continue
 		}
-		s := source{name: ref.column, table: schema.Name{Schema: ref.table, Name: ref.column}}
+		s := source{name: ref.column, table: schema.Name{Schema: ref.table, Name: ref.column}, at: part{i, next}, alias: -1}
 		if p.word(next, "AS") {
 			next++
 		}
 		if next < refs.to && !p.oneOf(next, "ON", "USING", "JOIN", "INNER", "LEFT", "RIGHT", "CROSS", "NATURAL", "STRAIGHT_JOIN", "USE", "FORCE", "IGNORE", "PARTITION") {
 			if k := p.Tokens[next].Kind; k == sqltext.Word || k == sqltext.Quoted {
 				s.name, _ = p.Name(next)
+				s.at.to, s.alias = next+1, next
 			}
 		}
 		all = append(all, s)
@@ -80,64 +83,6 @@ func (p *planner) target(ref columnRef, all []source) (t *Table, known bool) {
 		}
 	}
 	return nil, known
-}
-
-// planJoinedUpdate passes an UPDATE of several tables that sets no column of a
-// guarded one, and refuses others.
-func (p *planner) planJoinedUpdate(refs part, set int) *Plan {
-	all := p.sources(refs)
-	t := p.guardedSource(all)
-	if t == nil {
-		t = p.mentioned(refs)
-	}
-	if t == nil {
-		return pass("it writes no guarded table")
-	}
-	end := p.find(part{set, p.stmt.to}, "WHERE", "ORDER", "LIMIT")
-	for _, a := range p.list(part{set + 1, end}) {
-		ref, _, ok := p.column(a.from)
-		if ok && ref.table != "" {
-			if written, known := p.target(columnRef{table: ref.schema, column: ref.table}, all); known && written == nil {
-				continue
-			}
-		}
-		return refuse(t, "UPDATE of several tables that may set columns of %s cannot be guarded yet; qualify what it sets, or write one table", t.Name)
-	}
-	return pass("it sets no column of a guarded table")
-}
-
-// planJoinedDelete passes DELETE t FROM … and DELETE FROM t USING … where no
-// target is guarded, and refuses others.
-func (p *planner) planJoinedDelete(i int) *Plan {
-	for i++; p.oneOf(i, "LOW_PRIORITY", "QUICK", "IGNORE"); {
-		i++
-	}
-	all := part{i, p.stmt.to}
-	from := p.find(all, "FROM")
-	targets, refs := part{i, from}, part{from + 1, p.stmt.to}
-	if from == i {
-		using := p.find(all, "USING")
-		targets, refs = part{from + 1, using}, part{using + 1, p.stmt.to}
-	}
-	refs.to = p.find(refs, "WHERE", "ORDER", "LIMIT", "RETURNING")
-	sources := p.sources(refs)
-	t := p.guardedSource(sources)
-	if t == nil {
-		t = p.mentioned(p.stmt)
-	}
-	if t == nil {
-		return pass("it writes no guarded table")
-	}
-	for _, d := range p.list(targets) {
-		ref, ok := p.deleteTarget(d)
-		if ok {
-			if written, known := p.target(ref, sources); known && written == nil {
-				continue
-			}
-		}
-		return refuse(t, "DELETE from several tables that may take rows of %s cannot be guarded yet; delete from one table", t.Name)
-	}
-	return pass("it deletes from no guarded table")
 }
 
 // deleteTarget reads t, db.t, t.* or db.t.*.

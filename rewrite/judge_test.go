@@ -111,7 +111,7 @@ func (j judge) update(s *ast.UpdateStmt) *Table {
 			continue
 		}
 		for _, a := range s.List {
-			if contains(t.Ignore, a.Column.Name.O) && len(sourcesOf(s.TableRefs.TableRefs)) == 1 {
+			if contains(t.Ignore, a.Column.Name.O) {
 				continue
 			}
 			if a.Column.Schema.O != "" && src.AsName.O == "" && !strings.EqualFold(a.Column.Schema.O, t.Name.Schema) {

@@ -8,14 +8,14 @@ import (
 )
 
 // oneRow finishes the plan of an UPDATE or DELETE whose WHERE fixes the whole
-// key, and refuses others.
+// key, and hands others on to severalRows.
 func (p *planner) oneRow(plan *Plan, where, end int) *Plan {
 	t, verb := plan.Table, plan.Verb
-	if where >= end {
-		return refuse(t, "%s of all rows of %s cannot be guarded yet; name one row by its whole key (%s)", verb, t.Name, t.keyNames())
-	}
 	if plan.params == nil {
 		plan.params = p.parameters()
+	}
+	if where >= end {
+		return p.severalRows(plan, nil, end)
 	}
 	plan.where = part{where + 1, end}
 	conjuncts, ok := p.conjuncts(plan.where, nil)
@@ -23,13 +23,19 @@ func (p *planner) oneRow(plan *Plan, where, end int) *Plan {
 		return refuse(t, "the condition of this %s on %s cannot be read", verb, t.Name)
 	}
 	plan.wrap = p.needsWrap(plan.where)
-	fixed, refused := p.condition(plan, conjuncts)
-	if refused != nil {
-		return refused
-	}
+	wide := *plan
+	fixed := p.condition(plan, conjuncts)
 	for _, k := range plan.key {
 		if k.conjunct.empty() {
-			return refuse(t, "%s of several rows of %s cannot be guarded yet; name one row by its whole key (%s)", verb, t.Name, t.keyNames())
+			return p.severalRows(&wide, conjuncts, end)
+		}
+	}
+	if len(plan.key) == 0 || p.hasSubselect(plan.rest) {
+		return p.severalRows(&wide, conjuncts, end)
+	}
+	for _, c := range plan.rest {
+		if bad := p.undecided(c); bad != "" {
+			return refuse(t, "%s in the condition of this %s on %s: what it picks cannot be proved", bad, verb, t.Name)
 		}
 	}
 	if refused := p.afterWhere(plan, end); refused != nil {
@@ -38,23 +44,26 @@ func (p *planner) oneRow(plan *Plan, where, end int) *Plan {
 	if refused := p.versionFits(plan); refused != nil {
 		return refused
 	}
-	if !p.env.UTF8 && (!t.ascii() || !t.asciiGuards()) {
-		return refuse(t, "the guard of %s has names beyond ASCII, which this session's character set may not have; SET NAMES utf8mb4", t.Name)
+	if refused := p.asciiOnly(t); refused != nil {
+		return refused
 	}
 	if refused := p.crossCheck(plan, fixed); refused != nil {
 		return refused
 	}
 	plan.hold()
 	plan.Why = "one row by its whole key"
-	if len(t.require) > 0 || plan.change != nil || t.status != nil && verb == Delete && t.status.deletion >= 0 {
+	if plan.checked() {
 		plan.Why += ", held against the policy's conditions on it"
+	}
+	if w := p.severalRows(&wide, conjuncts, end); w.Verdict == Guard {
+		plan.wider = w
 	}
 	return plan
 }
 
 // condition sorts the conjuncts of WHERE into the key, the row's version and
 // the rest, and gives for each one the column that it fixes, or "".
-func (p *planner) condition(plan *Plan, conjuncts []part) (fixed []string, refused *Plan) {
+func (p *planner) condition(plan *Plan, conjuncts []part) (fixed []string) {
 	t := plan.Table
 	plan.key = make([]keyPart, len(t.Key))
 	fixed = make([]string, len(conjuncts))
@@ -74,9 +83,6 @@ func (p *planner) condition(plan *Plan, conjuncts []part) (fixed []string, refus
 				}
 			}
 		}
-		if bad := p.undecided(c); bad != "" {
-			return nil, refuse(t, "%s in the condition of this %s on %s: what it picks cannot be proved", bad, plan.Verb, t.Name)
-		}
 		plan.rest = append(plan.rest, c)
 	}
 	if plan.own == nil && plan.ownTerm != nil {
@@ -84,7 +90,7 @@ func (p *planner) condition(plan *Plan, conjuncts []part) (fixed []string, refus
 		plan.rest = append(plan.rest, plan.ownParts...)
 		plan.ownTerm, plan.ownParts = nil, nil
 	}
-	return fixed, nil
+	return fixed
 }
 
 // ownVersion takes a conjunct that compares the version or its term with a constant.

@@ -121,6 +121,8 @@ type Plan struct {
 	heldSets  []string      // by group, what its transitions set
 	initial   *initialCheck // of an INSERT that has to give certain states
 	upsert    *upsert       // of an INSERT … ON DUPLICATE KEY UPDATE or a REPLACE
+	several   *several      // of a write that may be of other rows than one by its whole key
+	wider     *Plan         // in its place where a constant may pick several rows
 	observed  *Plan         // what would become of the statement if its tables were enforced
 }
 

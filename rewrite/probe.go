@@ -33,51 +33,7 @@ const (
 func (p *Plan) Probe(t *sqltext.Text, b *Binding, prepared bool, lock Lock) Probe {
 	w := writer{Plan: p, sql: t.SQL, toks: tokens(t), b: b, target: b.target, lock: lock}
 	w.lit("SELECT ")
-	for _, c := range p.Table.Key {
-		w.shown(c)
-		w.lit(", ")
-	}
-	if v := p.Table.Version; v != nil {
-		w.shown(v.Column)
-		w.lit(", ")
-		if v.Term != nil {
-			w.shown(*v.Term)
-			w.lit(", ")
-		}
-	}
-	if p.asks(b) {
-		w.reasons()
-	}
-	w.truth(func() {
-		for i, c := range p.rest {
-			if i > 0 {
-				w.lit(" AND ")
-			}
-			w.lit("(")
-			w.tokens(c)
-			w.lit(")")
-		}
-	}, len(p.rest) > 0)
-	w.lit(", ")
-	w.truth(func() {
-		w.lit("TRUE")
-		for _, c := range p.ownParts {
-			w.lit(" AND (")
-			w.tokens(c)
-			w.lit(")")
-		}
-		if v := p.Table.Version; v != nil {
-			if prepared {
-				w.b = nil
-			}
-			w.expectation(v)
-			w.b = b
-			if p.Verb == Update && v.External != policy.ExternalNone {
-				w.lit(" AND ")
-				w.external(v)
-			}
-		}
-	}, true)
+	w.judged(p.rest, prepared)
 	w.lit(" FROM ")
 	w.tokens(p.target)
 	w.lit(" WHERE ")
@@ -90,6 +46,59 @@ func (p *Plan) Probe(t *sqltext.Text, b *Binding, prepared bool, lock Lock) Prob
 	w.lit(" LIMIT 2")
 	w.lit(string(lock))
 	return Probe{SQL: w.buf, Args: w.args}
+}
+
+// judged writes the columns that [Plan.Judge] reads: key, version, term, what the
+// status says, and the truths of the client's own condition and of the guard.
+func (w *writer) judged(own []part, prepared bool) {
+	for _, c := range w.Table.Key {
+		w.shown(c)
+		w.lit(", ")
+	}
+	v := w.Table.Version
+	if v != nil {
+		w.shown(v.Column)
+		w.lit(", ")
+		if v.Term != nil {
+			w.shown(*v.Term)
+			w.lit(", ")
+		}
+	}
+	if w.asks(w.b) {
+		w.reasons()
+	}
+	w.truth(func() {
+		for i, c := range own {
+			if i > 0 {
+				w.lit(" AND ")
+			}
+			w.lit("(")
+			w.tokens(c)
+			w.lit(")")
+		}
+	}, len(own) > 0)
+	w.lit(", ")
+	w.truth(func() {
+		w.lit("TRUE")
+		for _, c := range w.ownParts {
+			w.lit(" AND (")
+			w.tokens(c)
+			w.lit(")")
+		}
+		if v == nil {
+			return
+		}
+		b := w.b
+		if prepared {
+			w.b = nil
+		}
+		w.expectation(v)
+		w.b = b
+		if w.Verb == Update && v.External != policy.ExternalNone {
+			w.lit(" AND ")
+			w.external(v)
+		}
+	}, true)
 }
 
 // shown writes a column as the text that messages show.

@@ -137,7 +137,11 @@ type writer struct {
 	as   string // name by which columns are qualified, where it is not the plan's
 	// target is the state that the statement gives its row.
 	target target
-	lock   Lock   // that sub-selects take, in a probe
+	lock   Lock // that sub-selects take, in a probe
+	// Of a write whose rows are locked: the bindings of its parts, and to which rows
+	// they are confined.
+	bs     []Binding
+	only   []Confinement
 	stated *Value // stands for the state that the statement gives, where its text cannot
 }
 
@@ -221,6 +225,10 @@ func (w *writer) form(c *Column) { w.buf = c.appendForm(w.buf, w.name()) }
 
 // statement writes the client's text with the pieces in their places.
 func (w *writer) statement() {
+	if w.several != nil && w.several.joined() {
+		w.apart((*writer).joinedStatement)
+		return
+	}
 	at := int32(0) // of the client's text, copied so far
 	tok := 0       // tokens counted so far
 	upTo := func(to int) {
@@ -258,6 +266,12 @@ func (w *writer) statement() {
 			w.gap(at)
 		}
 	}
+	if w.where.empty() {
+		w.whereless(upTo, &at)
+		w.bytes(at, int32(len(w.sql)))
+		w.count(part{tok, len(w.toks)})
+		return
+	}
 	if w.wrap {
 		upTo(w.where.from)
 		w.bytes(at, w.toks[w.where.from].Start)
@@ -268,10 +282,39 @@ func (w *writer) statement() {
 	if w.wrap {
 		w.lit(")")
 	}
-	w.guard()
+	w.guards()
 	w.gap(at)
 	w.bytes(at, int32(len(w.sql)))
 	w.count(part{tok, len(w.toks)})
+}
+
+// guards appends what keeps the write from rows that it must not have.
+func (w *writer) guards() {
+	switch {
+	case w.only != nil:
+		w.apart((*writer).confinement)
+	case w.several != nil:
+		w.apart((*writer).raising)
+	default:
+		w.guard()
+	}
+}
+
+// whereless is for a statement without WHERE, to which one is added where there
+// is a guard.
+func (w *writer) whereless(upTo func(int), at *int32) {
+	if end := w.several.after.from; w.toks[end-1].End > *at {
+		upTo(end)
+	}
+	from, args := len(w.buf), len(w.args)
+	w.lit(" WHERE TRUE")
+	guard := len(w.buf)
+	w.guards()
+	if len(w.buf) == guard {
+		w.buf, w.args = w.buf[:from], w.args[:args]
+		return
+	}
+	w.gap(*at)
 }
 
 // gap keeps what was written from running into the client's text from at on:

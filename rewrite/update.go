@@ -17,7 +17,7 @@ func (p *planner) planUpdate(i int) *Plan {
 	set := p.find(part{i, p.stmt.to}, "SET")
 	refs := part{i, set}
 	if tables := p.list(refs); len(tables) != 1 || p.has(refs, "JOIN", "STRAIGHT_JOIN") || p.op(i, "(") {
-		return p.planJoinedUpdate(refs, set)
+		return p.planJoinedUpdate(verb, refs, set)
 	}
 	t, view, next, ok := p.tableName(i)
 	if !ok {
