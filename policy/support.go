@@ -5,7 +5,6 @@ import "ifmatch/fault"
 // unsupported is what the language has and this build does not do yet. A value
 // of "" stands for the key whatever its value. What is built is deleted here.
 var unsupported = []struct{ path, value string }{
-	{"partial", "proceed"},
 }
 
 // Observing gives the positions at which the policy says mode: observe.

@@ -22,6 +22,14 @@ func (s *session) ask(sql []byte) (rows []rewrite.Row, failed *wire.ERR, err err
 	return s.collect(false)
 }
 
+// askEach is ask for an answer that may be long: each gets its rows one by one.
+func (s *session) askEach(sql []byte, each func(rewrite.Row) error) (failed *wire.ERR, err error) {
+	if err := s.send(comQuery, s.noAttributes(), sql); err != nil {
+		return nil, err
+	}
+	return s.collectEach(false, each)
+}
+
 // noAttributes is what stands before the text of a COM_QUERY without query attributes.
 func (s *session) noAttributes() []byte {
 	if s.caps.Has(wire.ClientQueryAttributes) {
@@ -32,19 +40,42 @@ func (s *session) noAttributes() []byte {
 
 // askPrepared is ask for a statement with parameters, in their own types.
 func (s *session) askPrepared(sql []byte, params []wire.Param) (rows []rewrite.Row, failed *wire.ERR, err error) {
+	failed, err = s.askPreparedEach(sql, params, keepRows(&rows))
+	return rows, failed, err
+}
+
+// askPreparedEach is askEach for a statement with parameters, in their own types.
+func (s *session) askPreparedEach(sql []byte, params []wire.Param, each func(rewrite.Row) error) (failed *wire.ERR, err error) {
 	prepared, failed, err := s.prepareAside(sql)
 	if failed != nil || err != nil {
-		return nil, failed, err
+		return failed, err
 	}
 	e := wire.Execute{ID: prepared.ID, Iterations: 1, Params: params}
 	if err := s.send(comStmtExecute, e.Append(nil, s.caps)); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	rows, failed, err = s.collect(true)
-	if err != nil {
-		return nil, nil, err
+	if failed, err = s.collectEach(true, each); err != nil {
+		return nil, err
 	}
-	return rows, failed, s.closeAside(prepared.ID)
+	return failed, s.closeAside(prepared.ID)
+}
+
+// keepRows gives a function that keeps the rows of an answer that is short.
+func keepRows(rows *[]rewrite.Row) func(rewrite.Row) error {
+	size := 0
+	return func(row rewrite.Row) error {
+		if len(*rows) == maxAsideRows {
+			return &backendError{fmt.Errorf("more than %d rows in an answer to the proxy itself", maxAsideRows)}
+		}
+		for _, v := range row {
+			size += len(v)
+		}
+		if size > maxAnswer {
+			return &backendError{&wire.TooLargeError{Size: size, Limit: maxAnswer}}
+		}
+		*rows = append(*rows, row)
+		return nil
+	}
 }
 
 // prepareAside prepares a statement at the backend without the client's knowledge.
@@ -114,96 +145,98 @@ func (s *session) closeAside(id uint32) error {
 
 // collect reads a whole answer of which every column is a string or a whole number.
 func (s *session) collect(binaryRows bool) (rows []rewrite.Row, failed *wire.ERR, err error) {
+	failed, err = s.collectEach(binaryRows, keepRows(&rows))
+	return rows, failed, err
+}
+
+// collectEach is collect for an answer that may be long. An error of each ends the
+// session: the rest of the answer is not read.
+func (s *session) collectEach(binaryRows bool, each func(rewrite.Row) error) (failed *wire.ERR, err error) {
 	for {
 		first, _, err := s.next()
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		p, err := s.payload()
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		var status wire.Status
 		switch first {
 		case wire.OKHeader:
 			ok, err := wire.ParseOK(p, s.caps)
 			if err != nil {
-				return nil, nil, &backendError{err}
+				return nil, &backendError{err}
 			}
 			s.note(&ok)
 			status = ok.Status
 		case wire.ERRHeader:
 			e, err := wire.ParseERR(bytes.Clone(p), s.caps)
 			if err != nil {
-				return nil, nil, &backendError{err}
+				return nil, &backendError{err}
 			}
 			s.noteERR(&e)
-			return rows, &e, nil
+			return &e, nil
 		default:
 			columns, size := wire.ReadLenInt(p)
 			if size == 0 || columns > 4096 {
-				return nil, nil, &backendError{&wire.MalformedError{What: "result has a wrong number of columns"}}
+				return nil, &backendError{&wire.MalformedError{What: "result has a wrong number of columns"}}
 			}
-			if rows, failed, status, err = s.collectRows(int(columns), binaryRows, rows); err != nil || failed != nil {
-				return rows, failed, err
+			if failed, status, err = s.collectRows(int(columns), binaryRows, each); err != nil || failed != nil {
+				return failed, err
 			}
 		}
 		if !status.Has(wire.StatusMoreResults) {
-			return rows, nil, nil
+			return nil, nil
 		}
 	}
 }
 
 // collectRows reads one result set.
-func (s *session) collectRows(columns int, binaryRows bool, rows []rewrite.Row) ([]rewrite.Row, *wire.ERR, wire.Status, error) {
+func (s *session) collectRows(columns int, binaryRows bool, each func(rewrite.Row) error) (*wire.ERR, wire.Status, error) {
 	types, err := s.asideTypes(columns)
 	if err != nil {
-		return nil, nil, 0, err
+		return nil, 0, err
 	}
-	size := 0 // of all rows
 	for {
 		first, n, err := s.next()
 		if err != nil {
-			return nil, nil, 0, err
+			return nil, 0, err
 		}
 		p, err := s.payload()
 		if err != nil {
-			return nil, nil, 0, err
+			return nil, 0, err
 		}
 		switch {
 		case first == wire.ERRHeader:
 			e, err := wire.ParseERR(bytes.Clone(p), s.caps)
 			if err != nil {
-				return nil, nil, 0, &backendError{err}
+				return nil, 0, &backendError{err}
 			}
 			s.noteERR(&e)
-			return rows, &e, 0, nil
+			return &e, 0, nil
 		case first == wire.EOFHeader && n < wire.MaxPhysical && s.caps.Has(wire.ClientDeprecateEOF):
 			ok, err := wire.ParseOK(p, s.caps)
 			if err != nil {
-				return nil, nil, 0, &backendError{err}
+				return nil, 0, &backendError{err}
 			}
 			s.note(&ok)
-			return rows, nil, ok.Status, nil
+			return nil, ok.Status, nil
 		case first == wire.EOFHeader && n < 9:
 			eof, err := wire.ParseEOF(p)
 			if err != nil {
-				return nil, nil, 0, &backendError{err}
+				return nil, 0, &backendError{err}
 			}
 			s.noteStatus(eof.Status)
-			return rows, nil, eof.Status, nil
-		}
-		if len(rows) == maxAsideRows {
-			return nil, nil, 0, &backendError{fmt.Errorf("more than %d rows in an answer to the proxy itself", maxAsideRows)}
-		}
-		if size += len(p); size > maxAnswer {
-			return nil, nil, 0, &backendError{&wire.TooLargeError{Size: size, Limit: maxAnswer}}
+			return nil, eof.Status, nil
 		}
 		row, err := asideRow(p, types, binaryRows)
 		if err != nil {
-			return nil, nil, 0, &backendError{err}
+			return nil, 0, &backendError{err}
 		}
-		rows = append(rows, row)
+		if err := each(row); err != nil {
+			return nil, 0, err
+		}
 	}
 }
 

@@ -202,17 +202,7 @@ func (s *session) executeGuarded(st *statement, p []byte) error {
 	}
 	st.types = s.exec.Types(st.types[:0])
 	s.bindValues(st)
-	hint, refused := s.expectation()
-	if refused != "" {
-		return s.refuse(st.plan.Table, "hint", refused)
-	}
-	if err := st.plan.Bind(st.text, s.values, hint, &s.binding); err != nil {
-		return s.unbound(st.plan, err)
-	}
-	if st.plan.Upserts() {
-		return s.upsert(&upserting{plan: st.plan, text: st.text, params: s.values, st: st})
-	}
-	return s.write(&guarded{plan: st.plan, st: st})
+	return s.bindWrite(&guarded{plan: st.plan, st: st}, s.values)
 }
 
 // planAgain plans a statement anew under new rules, and prepares it anew at the

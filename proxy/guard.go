@@ -30,17 +30,7 @@ type guarded struct {
 // guardQuery carries out a guarded statement of the text protocol.
 func (s *session) guardQuery(plan *rewrite.Plan, attrs []byte) error {
 	s.srv.counters.guarded.Add(1)
-	hint, refused := s.expectation()
-	if refused != "" {
-		return s.refuse(plan.Table, "hint", refused)
-	}
-	if err := plan.Bind(&s.text, nil, hint, &s.binding); err != nil {
-		return s.unbound(plan, err)
-	}
-	if plan.Upserts() {
-		return s.upsert(&upserting{plan: plan, text: &s.text, attrs: attrs})
-	}
-	return s.write(&guarded{plan: plan, attrs: attrs})
+	return s.bindWrite(&guarded{plan: plan, attrs: attrs}, nil)
 }
 
 // build makes what is sent of a write that is bound.
@@ -179,6 +169,11 @@ func (s *session) writeAnswer() (ok wire.OK, p []byte, failed bool, err error) {
 	if err != nil {
 		return ok, nil, false, err
 	}
+	return s.writeOK(first)
+}
+
+// writeOK is writeAnswer for an answer whose first byte is known.
+func (s *session) writeOK(first byte) (ok wire.OK, p []byte, failed bool, err error) {
 	switch first {
 	case wire.OKHeader:
 	case wire.ERRHeader:

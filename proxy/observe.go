@@ -110,6 +110,11 @@ func (s *session) beginObserved(plan *rewrite.Plan, t *sqltext.Text, params []re
 		}
 		return o
 	}
+	if plan.Several() {
+		s.hint = nil
+		s.observeSeveral(plan)
+		return nil
+	}
 	hint, refused := s.expectation()
 	if refused != "" {
 		s.observeRefused(plan.Table, "hint")
@@ -359,6 +364,15 @@ func (s *session) loseObserved(t *rewrite.Table) {
 	if twin := t.Twin(); twin != nil {
 		s.reads.watch.lose(twin, s.inTransaction() || !s.status.Has(wire.StatusAutocommit))
 	}
+}
+
+// observeSeveral is for a write of several rows, which are not looked at. What was
+// seen of its tables counts no longer.
+func (s *session) observeSeveral(plan *rewrite.Plan) {
+	for _, one := range plan.Writes() {
+		s.loseObserved(one.Table)
+	}
+	s.observeDropped()
 }
 
 // observeDropped counts what could not be observed.

@@ -106,6 +106,8 @@ type Meter interface {
 const (
 	// stageBackend is from sending the write to the first packet of its answer.
 	stageBackend = "backend"
+	// stageLock is locking the rows of a write of several, and holding them.
+	stageLock = "lock"
 	// stageExplain is finding out why a write met no row.
 	stageExplain = "explain"
 )

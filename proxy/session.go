@@ -78,6 +78,7 @@ type session struct {
 	cur      *sqltext.Text  // of the statement at hand
 	spans    []sqltext.Span
 	binding  rewrite.Binding
+	bindings []rewrite.Binding // of the tables that a write of several rows writes
 	exec     wire.Execute
 	values   []rewrite.Value
 	params   []wire.Param // of a guarded execution, as the backend knows them

@@ -326,6 +326,8 @@ func (t *Table) formsOf(columns []Value) (key, token []byte) {
 		*to = AppendForm(*to, []byte(text), v.Kind == Null)
 	}
 	return key, token
+}
+
 // several adds what is sent for a write of several rows: without looking, and, where
 // something is expected, the lock and the write confined to two rows.
 func (c *goldenCase) several(t *testing.T, out *bytes.Buffer, plan *Plan, text *sqltext.Text, hint []sqltext.Pair) {

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"time"
 
 	"ifmatch/policy"
+	"ifmatch/schema"
 	"ifmatch/sqltext"
 )
 
@@ -167,6 +169,12 @@ func (p *Plan) Stale(b *Binding, l *Locked, read []byte) *Conflict {
 	return p.versionConflict(&held, l.row)
 }
 
+// OutlivedLocked is the conflict of a locked row that was read too long ago.
+func (p *Plan) OutlivedLocked(l *Locked, age time.Duration) *Conflict {
+	b := Binding{Key: p.Table.parsedKey(l.Key)}
+	return &Conflict{Kind: UnreadConflict, Table: p.Table, Key: p.rowKey(l.row), Reason: "binding", Message: p.Outlived(&b, age).Text}
+}
+
 // UnreadLocked says what becomes of a locked row for which nothing is expected.
 func (p *Plan) UnreadLocked(b *Binding, l *Locked) *Conflict {
 	r := p.BindUnread(b)
@@ -183,7 +191,7 @@ func (p *Plan) UnreadLocked(b *Binding, l *Locked) *Conflict {
 // itself what it expects.
 func (p *Plan) GoneRow(b *Binding, key, read []byte) *Conflict {
 	held := *b
-	held.Key = p.Table.keyValues(key)
+	held.Key = p.Table.parsedKey(key)
 	if read != nil {
 		token, ok := p.Table.ParseToken(read)
 		if !ok {
@@ -194,8 +202,8 @@ func (p *Plan) GoneRow(b *Binding, key, read []byte) *Conflict {
 	return p.gone(&held)
 }
 
-// keyValues gives the values of a key in the form of a read set.
-func (t *Table) keyValues(form []byte) []Value {
+// parsedKey gives the values of a key in the form of a read set.
+func (t *Table) parsedKey(form []byte) []Value {
 	key := make([]Value, 0, len(t.Key))
 	for i := range t.Key {
 		v, null, rest, ok := nextForm(form)
@@ -210,7 +218,7 @@ func (t *Table) keyValues(form []byte) []Value {
 // CompareKeys orders keys in the form of a read set: whole numbers by value, all
 // else by bytes.
 func (t *Table) CompareKeys(a, b []byte) int {
-	x, y := t.keyValues(a), t.keyValues(b)
+	x, y := t.parsedKey(a), t.parsedKey(b)
 	for i := range min(len(x), len(y)) {
 		if m, n := x[i], y[i]; m.Kind == Integer && n.Kind == Integer {
 			switch {
@@ -257,54 +265,22 @@ func (w *writer) confinement() {
 			continue
 		}
 		own := writer{Plan: one, buf: w.buf}
-		own.among(&c)
+		own.onlyOf(&c)
 		w.buf = own.buf
 	}
 }
 
-// among writes whether the row is one of those of c.
-func (w *writer) among(c *Confinement) {
-	key := w.Table.Key
+// onlyOf writes whether the row is one of those of c.
+func (w *writer) onlyOf(c *Confinement) {
 	if c.Except {
 		w.lit("NOT ")
 	}
 	w.lit("(")
-	defer w.lit(")")
 	if c.Outer {
-		w.form(&key[0])
-		w.lit(" IS NULL")
-		if len(c.Keys) == 0 {
-			return
-		}
-		w.lit(" OR ")
+		w.form(&w.Table.Key[0])
+		w.lit(" IS NULL OR ")
 	}
-	w.lit("(")
-	for i := range key {
-		if i > 0 {
-			w.lit(", ")
-		}
-		w.form(&key[i])
-	}
-	w.lit(") IN (")
-	for n, form := range c.Keys {
-		if n > 0 {
-			w.lit(", ")
-		}
-		if len(key) > 1 {
-			w.lit("(")
-		}
-		for i := range key {
-			v, null, rest, _ := nextForm(form)
-			form = rest
-			if i > 0 {
-				w.lit(", ")
-			}
-			w.buf = key[i].appendFormLiteral(w.buf, v, null)
-		}
-		if len(key) > 1 {
-			w.lit(")")
-		}
-	}
+	w.isOne(c.Keys)
 	w.lit(")")
 }
 
@@ -334,6 +310,51 @@ func (w *writer) formColumns() {
 			w.form(v.Term)
 		}
 	}
+}
+
+// Reread is a SELECT of key and token of rows, by their keys in the form of a read
+// set, each column in its canonical form.
+func (p *Plan) Reread(keys [][]byte) []byte {
+	t := p.Table
+	w := writer{Plan: p, as: t.qualified()}
+	w.lit("SELECT ")
+	w.formColumns()
+	w.lit(" FROM ")
+	w.lit(w.as)
+	w.lit(" WHERE ")
+	for n, form := range keys {
+		if n > 0 {
+			w.lit(" OR ")
+		}
+		for i := range t.Key {
+			c := &t.Key[i]
+			v, null, rest, _ := nextForm(form)
+			form = rest
+			if i > 0 {
+				w.lit(" AND ")
+			}
+			if value := c.value(v, null); !null && c.names() {
+				w.column(c.Name) // an index finds it
+				w.lit(" = ")
+				w.buf = value.appendLiteral(w.buf)
+				continue
+			}
+			w.form(c)
+			w.lit(" <=> ")
+			w.buf = c.appendFormLiteral(w.buf, v, null)
+		}
+	}
+	return w.buf
+}
+
+// names reports whether the canonical form of the column is a constant that names
+// its value, or one equal to it.
+func (c *Column) names() bool {
+	switch c.Class {
+	case schema.Integer, schema.Decimal, schema.Year, schema.Binary, schema.String, schema.Enum, schema.Unknown:
+		return true
+	}
+	return false
 }
 
 // raising writes the guard so that the statement fails at a row for which it does

@@ -227,36 +227,34 @@ func (w *writer) isOne(keys [][]byte) {
 		w.lit("FALSE")
 		return
 	}
-	t := w.Table
-	one := len(t.Key) == 1
-	if one {
-		w.form(&t.Key[0])
-		w.lit(" IN (")
-	} else {
-		w.lit("(")
+	key := w.Table.Key
+	open, shut := "(", ")"
+	if len(key) == 1 {
+		open, shut = "", ""
 	}
-	for n, form := range keys {
-		if n > 0 && one {
+	w.lit(open)
+	for i := range key {
+		if i > 0 {
 			w.lit(", ")
-		} else if n > 0 {
-			w.lit(" OR ")
 		}
-		for i := range t.Key {
-			value, null, rest, _ := nextForm(form)
+		w.form(&key[i])
+	}
+	w.lit(shut)
+	w.lit(" IN (")
+	for n, form := range keys {
+		if n > 0 {
+			w.lit(", ")
+		}
+		w.lit(open)
+		for i := range key {
+			v, null, rest, _ := nextForm(form)
 			form = rest
-			v := t.Key[i].value(value, null)
-			if !t.Key[i].plain() {
-				v = v.formValue()
+			if i > 0 {
+				w.lit(", ")
 			}
-			if !one {
-				if i > 0 {
-					w.lit(" AND ")
-				}
-				w.form(&t.Key[i])
-				w.lit(" = ")
-			}
-			w.buf = v.appendLiteral(w.buf)
+			w.buf = key[i].appendFormLiteral(w.buf, v, null)
 		}
+		w.lit(shut)
 	}
 	w.lit(")")
 }

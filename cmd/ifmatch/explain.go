@@ -72,6 +72,7 @@ type explanation struct {
 	Expectation string `json:"expectation,omitempty"`
 	SQL         string `json:"sql,omitempty"`
 	Prepared    string `json:"prepared,omitempty"`
+	Lock        string `json:"lock,omitempty"` // what locks the rows first, where something is expected of them
 	Why         string `json:"why"`
 }
 
@@ -205,7 +206,17 @@ func explainGuard(e *explanation, plan *rewrite.Plan, t *sqltext.Text) {
 		}
 	}
 	var b rewrite.Binding
-	refused := plan.Bind(t, nil, hint, &b)
+	var refused *rewrite.Refusal
+	if !plan.Several() {
+		if refused = plan.Bind(t, nil, hint, &b); refused != nil && refused.Wider && plan.Wider() != nil {
+			plan, refused = plan.Wider(), nil
+			e.Strategy, e.Why = plan.Strategy.String(), plan.Why
+		}
+	}
+	if plan.Several() {
+		explainSeveral(e, plan, t, hint)
+		return
+	}
 	if refused == nil {
 		refused = plan.BindUnread(&b)
 	}
@@ -215,6 +226,25 @@ func explainGuard(e *explanation, plan *rewrite.Plan, t *sqltext.Text) {
 	}
 	e.Expectation = b.Source.String()
 	e.SQL = string(plan.AppendText(nil, t, &b))
+}
+
+// explainSeveral is for a write of several rows: where something is expected of
+// them they are locked first, and the write is confined to them.
+func explainSeveral(e *explanation, plan *rewrite.Plan, t *sqltext.Text, hint []sqltext.Pair) {
+	bound, refused := plan.BindSeveral(t, nil, hint, nil)
+	if refused != nil {
+		e.Verdict, e.Strategy, e.Why = rewrite.Refuse.String(), "", refused.Text
+		return
+	}
+	e.Expectation = bound[0].Source.String()
+	e.SQL = string(plan.AppendSeveral(nil, t, bound))
+	if why := plan.Unsure(); why != "" {
+		e.Why += "; refused where they have to be checked, because of " + why
+		return
+	}
+	if plan.Strategy == rewrite.LockAndCheck {
+		e.Lock = string(plan.Lock(t, bound, rewrite.LockingMySQL).SQL)
+	}
 }
 
 func printExplained(out io.Writer, all []explanation, format string) error {
@@ -245,6 +275,7 @@ func printExplained(out io.Writer, all []explanation, format string) error {
 		line("expectation", e.Expectation)
 		line("sql", e.SQL)
 		line("prepared", e.Prepared)
+		line("lock", e.Lock)
 		line("why", e.Why)
 	}
 	return nil
