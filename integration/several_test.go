@@ -23,7 +23,7 @@ func staleStock(more ...step) []step {
 	}, more...)
 }
 
-var untouched = do(direct, "SELECT n, version FROM stock ORDER BY id", gives("10|1", "1|2", "10|1"))
+var unwritten = do(direct, "SELECT n, version FROM stock ORDER BY id", gives("10|1", "1|2", "10|1"))
 
 // TestSeveralRowsAllOrNothing names the ways in which a statement can pick
 // several rows: one of them is stale, and none is written.
@@ -62,11 +62,11 @@ func TestSeveralRowsAllOrNothing(t *testing.T) {
 	}
 	var scenarios []scenario
 	for _, w := range writes {
-		end := []step{do(A, "SET @two = 2", fine), do(A, w.sql, found, w.args...), untouched,
+		end := []step{do(A, "SET @two = 2", fine), do(A, w.sql, found, w.args...), unwritten,
 			do(direct, "SELECT COUNT(*) FROM picks WHERE x<3", gives("2")),
 			do(A, "SHOW IFMATCH CONFLICT", matches("version", "shop.stock", "id=2", "version=1", "version=2"))}
 		in := append([]step{do(A, "SET @two = 2", fine), do(A, "BEGIN", fine), do(A, "UPDATE orders SET what='pad' WHERE id=3", affects(1))},
-			do(A, w.sql, found, w.args...), do(A, "COMMIT", doomed("id=2")), untouched,
+			do(A, w.sql, found, w.args...), do(A, "COMMIT", doomed("id=2")), unwritten,
 			do(direct, "SELECT what FROM orders WHERE id=3", gives("cap")))
 		scenarios = append(scenarios,
 			scenario{name: w.name, setup: stockroom, policy: byStock, steps: staleStock(end...)},
@@ -273,11 +273,11 @@ func TestSeveralRowsUnderOtherPolicies(t *testing.T) {
 			do(A, "UPDATE stock SET n=0", conflict("id=2: expected version=1, found version=3")),
 		)},
 		{name: "relative: guard", setup: stockroom, policy: policy("relative: guard"), steps: staleStock(
-			do(A, "UPDATE stock SET n=n+1", conflict("id=2")), untouched,
+			do(A, "UPDATE stock SET n=n+1", conflict("id=2")), unwritten,
 		)},
 		{name: "ignored columns alone", setup: stockroom, policy: policy("ignore: [kind]"), steps: staleStock(
 			do(A, "UPDATE stock SET kind='b'", affects(3)),
-			do(A, "UPDATE stock s JOIN picks p ON p.x=s.id SET s.kind='c'", affects(2)), untouched,
+			do(A, "UPDATE stock s JOIN picks p ON p.x=s.id SET s.kind='c'", affects(2)), unwritten,
 		)},
 		{name: "noop: skip", setup: stockroom, policy: policy("noop: skip"), steps: []step{
 			read,
@@ -302,7 +302,7 @@ func TestSeveralRowsUnderOtherPolicies(t *testing.T) {
 		{name: "on_conflict: rollback", setup: stockroom, policy: policy("on_conflict: rollback"), steps: staleStock(
 			do(A, "BEGIN", fine),
 			do(A, "UPDATE stock SET n=2 WHERE id=1", affects(1)),
-			do(A, "DELETE FROM stock", conflict("id=2")), untouched,
+			do(A, "DELETE FROM stock", conflict("id=2")), unwritten,
 		)},
 		{name: "capture: off", setup: stockroom, policy: policy("capture: off"), steps: staleStock(
 			do(A, "UPDATE stock SET n=0", affects(3)),
@@ -311,7 +311,7 @@ func TestSeveralRowsUnderOtherPolicies(t *testing.T) {
 		{name: "a condition that cannot be asked twice", setup: stockroom, policy: byStock, steps: staleStock(
 			do(A, "DELETE FROM stock ORDER BY RAND() LIMIT 1", refused("RAND()")),
 			do(A, "UPDATE stock SET n=0 WHERE (@n := id) > 0", refused("an assignment of a variable")),
-			do(A, "UPDATE stock SET n=0 WHERE id IN (SELECT 1 UNION SELECT 3)", refused("UNION")), untouched,
+			do(A, "UPDATE stock SET n=0 WHERE id IN (SELECT 1 UNION SELECT 3)", refused("UNION")), unwritten,
 			do(B, "UPDATE orders SET what='x' WHERE stock IN (SELECT 1 UNION SELECT 3)", affects(3)),
 		)},
 		{name: "a digest", setup: stockroom, policy: "tables: {shop.stock: {version: {digest: all}}}", steps: []step{
