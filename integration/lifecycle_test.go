@@ -38,7 +38,6 @@ func TestWhatKeepsTheProxyFromStarting(t *testing.T) {
 		{"wrong policy", "tables: {shop.products: {vresion: version}}", nil, 2, `policy.yaml:1:26: `},
 		{"a routine that is not there", "routines: {allow: [shop.close_day]}", nil, 2, `policy.yaml:1:20: no such routine shop.close_day`},
 		{"policy that the schema contradicts", "tables: {no_such.table: {version: version}}", nil, 2, `policy.yaml:1:10: `},
-		{"policy that is not supported yet", "defaults: {partial: proceed}", nil, 2, "not supported yet: partial: proceed"},
 		{"no policy file", "tables: {}", []string{"--policy", "/no/such/policy.yaml"}, 2, "/no/such/policy.yaml"},
 		{"unreachable backend", "tables: {}", []string{"--backend", "127.0.0.1:1"}, 1, "127.0.0.1:1"},
 		{"service account that is not let in", "tables: {}", []string{"--service-user", "nobody", "--service-password", "s3cret"}, 1, "1045"},

@@ -227,46 +227,6 @@ tables:
 	}
 }
 
-// What is not supported is refused where it is written, and only there.
-func TestUnsupported(t *testing.T) {
-	for _, c := range []struct{ src, want string }{
-		{"tables: {a.b: {version: v}}", ""},
-		{"defaults: {mode: enforce, unread: refuse, relative: pass, on_conflict: doom, partial: conflict, missing: conflict, own_version: pass, upsert: refuse, noop: bump, disclose: false}", ""},
-		{"accounts: {backup: off}", ""},
-		{`errors: {status: {code: 1, state: "45000"}}`, ""},
-		{"tables: {a.b: {version: {column: v, term: t}, ignore: [a], key: [k], mode: off}}", ""},
-		{"tables: {a.b: {version: {column: v, external: ge}}}", ""},
-		{"tables: {a.b: {version: {column: v, bump: uuid}}}", ""},
-
-		{"defaults: {mode: observe}", ""},
-		{"accounts: {backup: observe}", ""},
-		{"defaults: {scope: transaction}", ""},
-		{"defaults: {scope: context}", ""},
-		{"defaults: {scope: session}", ""},
-		{"defaults: {capture: hidden}", ""},
-		{"defaults: {capture: visible}", ""},
-		{"defaults: {capture: off}", ""},
-		{"defaults: {relative: guard}", ""},
-		{"defaults: {on_conflict: rollback}", ""},
-		{"defaults: {on_conflict: statement}", ""},
-		{"defaults: {upsert: check}", ""},
-		{"defaults: {upsert: allow}", ""},
-		{"defaults: {noop: skip}", ""},
-		{"defaults: {read_ttl: 30m}", ""},
-		{"defaults: {max_reads: 10000}", ""},
-		{"routines: {allow: [a.b]}", ""},
-		{"tables: {a.b: {version: v, partial: proceed}}", ""},
-		{"tables: {a.b: {version: {digest: all}}}", ""},
-		{"tables: {a.b: {require: {status: 1}}}", ""},
-		{"tables: {a.b: {status: {column: s, transitions: [{to: a, require: {b: 1}}]}}}", ""},
-	} {
-		got := strings.ReplaceAll(parse(t, c.src).Unsupported().Error(), "p.yaml:", "")
-		if got != c.want {
-			t.Errorf("%s\ngot\n%s\nwant\n%s", c.src, got, c.want)
-		}
-	}
-}
-
 func TestNameString(t *testing.T) {
 	for _, c := range []struct {
 		name Name
@@ -341,7 +301,6 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
-		p.Unsupported()
 		for _, table := range p.Tables {
 			checkTable(t, table)
 		}

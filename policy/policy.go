@@ -149,3 +149,17 @@ func withoutEchoes(faults Faults, n int) Faults {
 	echoes := slices.DeleteFunc(faults[n:], func(f Fault) bool { return first[f.Pos] })
 	return faults[:n+len(echoes)]
 }
+
+// Observing gives the positions at which the policy says mode: observe.
+func (p *Policy) Observing() []Position {
+	var all []Position
+	for _, m := range p.marks {
+		if m.path == "mode" && m.value == observing {
+			all = append(all, m.pos)
+		}
+	}
+	return all
+}
+
+// observing is the word for ModeObserve.
+var observing = ModeObserve.String()

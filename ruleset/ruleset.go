@@ -36,9 +36,6 @@ func (s *Source) Load(ctx context.Context) (*rewrite.Rules, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := p.Unsupported().Err(); err != nil {
-		return nil, err
-	}
 	catalog, err := s.catalog(ctx, p)
 	if err != nil {
 		return nil, err

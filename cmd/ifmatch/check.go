@@ -49,7 +49,7 @@ func check(cmd *cobra.Command, cfg *conf.Config) error {
 	if err != nil {
 		return err
 	}
-	faults := p.Unsupported()
+	var faults policy.Faults
 	if cfg.ServiceUser == "" {
 		if cmd.Flags().Changed("backend") {
 			return usage(fmt.Errorf("--backend needs --service-user, the account that reads the schema"))

@@ -97,9 +97,6 @@ func explainRules(ctx context.Context, cfg *conf.Config) (*rewrite.Rules, error)
 		if err != nil {
 			return nil, err
 		}
-		if err := p.Unsupported().Err(); err != nil {
-			return nil, err
-		}
 		catalog, err := ruleset.Offline(p)
 		if err != nil {
 			return nil, err

@@ -20,7 +20,6 @@ func TestCommands(t *testing.T) {
 	good := write("good.yaml", "tables:\n  shop.products: {key: [id], version: version}\n")
 	keyless := write("keyless.yaml", "tables:\n  shop.products: {version: version}\n")
 	wrong := write("wrong.yaml", "tables:\n  shop.products: {verison: version, key: 5}\n")
-	later := write("later.yaml", "tables:\n  shop.products: {key: [id], version: version, status: {column: s}, pending: {value: P}}\n")
 	broken := write("broken.yaml", `tables:
   shop.products:
     key: [id]
@@ -66,7 +65,6 @@ func TestCommands(t *testing.T) {
 		{name: "check a good policy", args: []string{"check", "--policy", good}, out: []string{"right, 1 guarded tables"}},
 		{name: "check lists every fault", args: []string{"check", "--policy", wrong}, exit: exitUsage,
 			err: []string{`wrong.yaml:2:19: `, `did you mean "version"?`, "wrong.yaml:2:42: "}},
-		{name: "check what is not built", args: []string{"check", "--policy", later}, exit: exitUsage, err: []string{"later.yaml:2:69: not supported yet: pending"}},
 		{name: "check SQL in a policy", args: []string{"check", "--policy", broken}, exit: exitUsage,
 			err: []string{`broken.yaml:8:19: this SQL cannot be read at its character 8, near "= 1"`, "broken.yaml:9:26: RAND() is not taken"}},
 		{name: "check columns that are made of one another", args: []string{"check", "--policy", circle}, exit: exitUsage,

@@ -98,7 +98,5 @@ func (m *migration) plan(ctx context.Context, cfg *conf.Config, p *policy.Policy
 		return nil, fmt.Errorf("read the schema of %s: %w", cfg.Backend, err)
 	}
 	plan, faults := migrate.Make(p, c, b, m.Options)
-	faults = append(p.Unsupported(), faults...)
-	faults.Sort()
 	return plan, faults.Err()
 }
