@@ -89,7 +89,9 @@ type session struct {
 }
 
 func newSession(srv *Server, nc net.Conn) *session {
-	return &session{srv: srv, log: srv.log, client: wire.NewConn(nc), stmts: map[uint32]*statement{}, dynamics: map[string]dynamic{}}
+	client := wire.NewConn(nc)
+	client.ExpectFew()
+	return &session{srv: srv, log: srv.log, client: client, stmts: map[uint32]*statement{}, dynamics: map[string]dynamic{}}
 }
 
 // errEnd ends a session that has nothing more to say.

@@ -42,13 +42,14 @@ type Conn struct {
 
 	// Bytes that have been read and not yet consumed are rbuf[r:w]. rbuf is nil
 	// while there are none and the Conn waits.
-	rbuf *block
+	rbuf []byte
 	r, w int
+	few  bool // a read begins with a small buffer
 
 	cur current
 
 	// Bytes to be flushed are wbuf[:wn]. wbuf is nil while there are none.
-	wbuf *block
+	wbuf []byte
 	wn   int
 	werr error // sticky: part of a packet may have been written
 }
@@ -104,6 +105,11 @@ func (c *Conn) Close() error {
 	}
 	return c.nc.Close()
 }
+
+// ExpectFew says that most packets of the peer are small, as commands are: a
+// read begins with a buffer of 4 KiB instead of 16 KiB. It matters where many
+// wait for the answers to them.
+func (c *Conn) ExpectFew() { c.few = true }
 
 // Rest gives the read buffer back where nothing is in it but the current packet,
 // which is dropped: for a Conn from which nothing is expected for a while. It

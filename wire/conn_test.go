@@ -12,7 +12,7 @@ import (
 const unlimited = 1 << 30
 
 // sizes of payloads at the borders of blocks and of physical packets.
-var sizes = []int{0, 1, 250, blockSize - headerSize, blockSize - 1, blockSize, blockSize + 1, 3 * blockSize, 1 << 20,
+var sizes = []int{0, 1, 250, smallSize - headerSize - 1, smallSize - headerSize, smallSize, smallSize + 1, blockSize - headerSize, blockSize - 1, blockSize, blockSize + 1, 3 * blockSize, 1 << 20,
 	1<<24 - 2, 1<<24 - 1, 1 << 24, 2*(1<<24-1) - 1, 2 * (1<<24 - 1), 40 << 20}
 
 func TestPacketsOfAllSizes(t *testing.T) {
@@ -38,7 +38,17 @@ func TestPacketsOfAllSizes(t *testing.T) {
 				t.Error("WritePieces frames it differently")
 			}
 		})
-		for _, chunk := range []int{1 << 30, 1000003} {
+		for _, chunk := range []int{1 << 30, 1000003, 4099} {
+			if chunk < 1<<20 && size > 1<<20 {
+				continue
+			}
+			from := func(stream []byte, chunk int) *Conn {
+				c := from(stream, chunk)
+				if chunk < 1<<30 {
+					c.ExpectFew()
+				}
+				return c
+			}
 			after := []byte{7}
 			both := append(bytes.Clone(wired), stream(uint8(size/(1<<24-1)+1), after)...)
 			t.Run(fmt.Sprint("payload ", size, " in reads of ", chunk), func(t *testing.T) {

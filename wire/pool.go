@@ -2,25 +2,31 @@ package wire
 
 import "sync"
 
-// blockSize is the size of a Conn's read and write buffers in bytes. Servers
-// flush their own buffer at net_buffer_length, which is 16 KiB too.
-const blockSize = 16 << 10
+const (
+	// blockSize is the size of a Conn's read and write buffers in bytes. Servers
+	// flush their own buffer at net_buffer_length, which is 16 KiB too.
+	blockSize = 16 << 10
+	// smallSize is that of a read buffer of which little is expected.
+	smallSize = 4 << 10
+)
 
-// A block is one such buffer. Conns borrow blocks only while bytes are in them.
-type block [blockSize]byte
+// Conns borrow buffers only while bytes are in them.
+var (
+	blocks = sync.Pool{New: func() any { return new([blockSize]byte) }}
+	smalls = sync.Pool{New: func() any { return new([smallSize]byte) }}
+)
 
-var blocks = sync.Pool{New: func() any { return new(block) }}
+func getBlock() []byte { return blocks.Get().(*[blockSize]byte)[:] }
+func getSmall() []byte { return smalls.Get().(*[smallSize]byte)[:] }
 
-// slice is b[i:j], also of a nil block, where both are 0.
-func (b *block) slice(i, j int) []byte {
-	if b == nil {
-		return nil
+// putBlock gives back a buffer of getBlock or getSmall.
+func putBlock(b []byte) {
+	if len(b) == smallSize {
+		smalls.Put((*[smallSize]byte)(b))
+		return
 	}
-	return b[i:j]
+	blocks.Put((*[blockSize]byte)(b))
 }
-
-func getBlock() *block  { return blocks.Get().(*block) }
-func putBlock(b *block) { blocks.Put(b) }
 
 // joinSizes are the capacities of pooled buffers for packets that must be held
 // whole and do not fit a block. Larger ones are allocated and left to the

@@ -54,7 +54,7 @@ func (c *Conn) Payload(limit int) ([]byte, error) {
 				return nil, err
 			}
 			cur.taken = true
-			return c.rbuf.slice(c.r, c.r+cur.left), nil
+			return c.rbuf[c.r : c.r+cur.left], nil
 		}
 		cur.joined = getJoin(min(cur.left, joinSizes[0]))
 	}
@@ -161,7 +161,7 @@ func (c *Conn) Pass(dst *Conn) error {
 func (c *Conn) fill(n int) error {
 	for c.w-c.r < n {
 		if c.rbuf == nil {
-			b, k, err := c.tr.readFresh()
+			b, k, err := c.tr.readFresh(c.few)
 			if err != nil {
 				return err
 			}
@@ -200,10 +200,19 @@ func (c *Conn) endOfStream(err error) error {
 }
 
 // makeRoom moves the buffered bytes to the front of rbuf where n bytes would not
-// fit behind them, or where they are so few that moving them costs nothing.
+// fit behind them, or where they are so few that moving them costs nothing; and
+// to a larger buffer where n bytes or the packet at hand want one.
 func (c *Conn) makeRoom(n int) {
-	if c.r > 0 && (c.r+n > blockSize || c.w-c.r < 64) {
-		c.w = copy(c.rbuf[:], c.rbuf[c.r:c.w])
+	if len(c.rbuf) < blockSize && max(n, c.cur.left) > len(c.rbuf) {
+		b := getBlock()
+		c.w = copy(b, c.rbuf[c.r:c.w])
+		c.r = 0
+		putBlock(c.rbuf)
+		c.rbuf = b
+		return
+	}
+	if c.r > 0 && (c.r+n > len(c.rbuf) || c.w-c.r < 64) {
+		c.w = copy(c.rbuf, c.rbuf[c.r:c.w])
 		c.r = 0
 	}
 }

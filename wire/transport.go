@@ -14,9 +14,9 @@ var errWouldBlock = errors.New("would block")
 type transport interface {
 	// read waits for bytes and reads them into p, which is not empty.
 	read(p []byte) (int, error)
-	// readFresh waits for bytes without holding a buffer, and borrows a block
-	// for them once they are there.
-	readFresh() (*block, int, error)
+	// readFresh waits for bytes without holding a buffer, and borrows one for
+	// them once they are there: a small one, or a block.
+	readFresh(small bool) ([]byte, int, error)
 	// tryRead is read if bytes have arrived, else errWouldBlock. A transport
 	// that cannot tell answers errWouldBlock.
 	tryRead(p []byte) (int, error)
@@ -55,14 +55,22 @@ func (t *netTransport) read(p []byte) (int, error) {
 	return 0, io.ErrNoProgress
 }
 
-func (t *netTransport) readFresh() (*block, int, error) {
+func (t *netTransport) readFresh(small bool) ([]byte, int, error) {
 	n, err := t.read(t.few[:])
 	if err != nil {
 		return nil, 0, err
 	}
-	b := getBlock()
-	copy(b[:], t.few[:n])
+	b := fresh(small)
+	copy(b, t.few[:n])
 	return b, n, nil
+}
+
+// fresh borrows a buffer to read into.
+func fresh(small bool) []byte {
+	if small {
+		return getSmall()
+	}
+	return getBlock()
 }
 
 func (t *netTransport) tryRead([]byte) (int, error) { return 0, errWouldBlock }

@@ -30,7 +30,8 @@ type rawTransport struct {
 // rawRead is the state of one call of read, readFresh or tryRead.
 type rawRead struct {
 	p     []byte // where to read; empty for a fresh read
-	fresh *block // what a fresh read borrowed
+	fresh []byte // what a fresh read borrowed
+	small bool   // a fresh read is to borrow a small buffer
 	try   bool   // do not wait
 	n     int
 	errno syscall.Errno
@@ -73,8 +74,8 @@ func (t *rawTransport) read(p []byte) (int, error) {
 	return n, err
 }
 
-func (t *rawTransport) readFresh() (*block, int, error) {
-	t.rd = rawRead{}
+func (t *rawTransport) readFresh(small bool) ([]byte, int, error) {
+	t.rd = rawRead{small: small}
 	n, b, err := t.doRead()
 	return b, n, err
 }
@@ -85,7 +86,7 @@ func (t *rawTransport) tryRead(p []byte) (int, error) {
 	return n, err
 }
 
-func (t *rawTransport) doRead() (int, *block, error) {
+func (t *rawTransport) doRead() (int, []byte, error) {
 	err := t.rc.Read(t.onRead)
 	rd := t.rd
 	t.rd = rawRead{}
@@ -108,8 +109,8 @@ func (t *rawTransport) readable(fd uintptr) bool {
 	rd := &t.rd
 	p := rd.p
 	if len(p) == 0 {
-		rd.fresh = getBlock()
-		p = rd.fresh[:]
+		rd.fresh = fresh(rd.small)
+		p = rd.fresh
 	}
 	rd.n, rd.errno = receive(fd, p)
 	if rd.fresh != nil && rd.n == 0 {

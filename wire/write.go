@@ -99,7 +99,7 @@ func (c *Conn) put(p []byte) {
 
 // send writes the buffer and then p, and gives the buffer back.
 func (c *Conn) send(p []byte) {
-	if err := c.tr.write(c.wbuf.slice(0, c.wn), p); err != nil {
+	if err := c.tr.write(c.wbuf[:c.wn], p); err != nil {
 		c.werr = &WriteError{Err: err}
 	}
 	c.wn = 0

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -38,6 +39,7 @@ func serveCommand() *cobra.Command {
 			if err := conf.Load(cmd.Flags(), &cfg, os.Getenv); err != nil {
 				return err
 			}
+			setUpProcess()
 			signals := make(chan os.Signal, 4)
 			signal.Notify(signals, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT)
 			defer signal.Stop(signals)
@@ -117,6 +119,7 @@ func serve(ctx context.Context, cfg *conf.Config, signals <-chan os.Signal, logT
 	if err != nil {
 		return err
 	}
+	debug.FreeOSMemory() // what reading policy and schema has left
 	ln, err := net.Listen("tcp", cfg.Listen)
 	if err != nil {
 		return fmt.Errorf("listen on --listen %s: %w", cfg.Listen, err)

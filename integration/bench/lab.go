@@ -174,7 +174,9 @@ func (l *lab) startIfmatch(ctx context.Context, name, program, admin string, bac
 	if program == "" {
 		fmt.Fprintln(log, "building ifmatch")
 		program = filepath.Join(dir, "ifmatch")
-		if out, err := exec.CommandContext(ctx, "go", "build", "-o", program, "ifmatch/cmd/ifmatch").CombinedOutput(); err != nil {
+		build := exec.CommandContext(ctx, "go", "build", "-o", program, "ifmatch/cmd/ifmatch")
+		build.Env = append(os.Environ(), "CGO_ENABLED=0") // as make build does
+		if out, err := build.CombinedOutput(); err != nil {
 			return fmt.Errorf("build: %w\n%s", err, out)
 		}
 	}
