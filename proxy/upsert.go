@@ -77,12 +77,29 @@ func (s *session) beginUpsert() (*wire.ERR, error) {
 	return s.enterOwn()
 }
 
+// victim begins the proxy's own transaction anew that the server has rolled back to
+// end a deadlock: nothing of it has had an effect, and the client has asked for no
+// transaction of which it would have to hear.
+func (s *session) victim(e *wire.ERR, try int) (again bool, err error) {
+	if !s.own || e.Code != errDeadlock || try >= maxTries {
+		return false, nil
+	}
+	s.own = false
+	failed, err := s.enterOwn()
+	return failed == nil, err
+}
+
 // tryUpsert sends the upsert once. done is false where it is to be sent again: it
 // has had no effect then.
 func (s *session) tryUpsert(u *upserting, try int) (done bool, err error) {
 	if u.locked {
-		if done, err := s.lockMet(u); done || err != nil {
+		if done, failed, err := s.lockMet(u); done || err != nil {
 			return true, err
+		} else if failed != nil {
+			if again, err := s.victim(failed, try); again || err != nil {
+				return false, err
+			}
+			return true, s.failAside(failed)
 		}
 	}
 	if u.locked && u.st.cutShort() && (u.plan.Verb == rewrite.Upsert || len(u.met.Hits) > 0) {
@@ -93,6 +110,9 @@ func (s *session) tryUpsert(u *upserting, try int) (done bool, err error) {
 		return true, err
 	}
 	if e != nil && !raised(e) {
+		if again, err := s.victim(e, try); again || err != nil {
+			return false, err
+		}
 		return true, s.failUpsert(e, raw)
 	}
 	if e == nil {
@@ -172,8 +192,9 @@ func (s *session) concerns(u *upserting) bool {
 }
 
 // lockMet locks the rows that the upsert may meet and holds each against its
-// guard. done is whether the upsert has been answered.
-func (s *session) lockMet(u *upserting) (done bool, err error) {
+// guard. done is whether the upsert has been answered; failed is the server's error
+// where they could not be locked.
+func (s *session) lockMet(u *upserting) (done bool, failed *wire.ERR, err error) {
 	u.met, u.found = rewrite.Met{}, u.found[:0]
 	var expected []metRow // that are expected to be there
 	scope := s.scope(u.plan.Table, false)
@@ -182,7 +203,7 @@ func (s *session) lockMet(u *upserting) (done bool, err error) {
 	if u.plan.Rows() == 0 {
 		held, refused := s.held(u, scope)
 		if refused != "" {
-			return true, s.refuseUpsert(u, "reads", refused)
+			return true, nil, s.refuseUpsert(u, "reads", refused)
 		}
 		keys := make([][]byte, len(held))
 		for i := range held {
@@ -193,29 +214,26 @@ func (s *session) lockMet(u *upserting) (done bool, err error) {
 			sql, args, ok = u.plan.SelectHeld(u.text, &s.binding, keys)
 		}
 		if !ok {
-			return true, s.refuseUpsert(u, "reads", "the rows of "+u.plan.Table.Label+" that were read cannot be named; write VALUES")
+			return true, nil, s.refuseUpsert(u, "reads", "the rows of "+u.plan.Table.Label+" that were read cannot be named; write VALUES")
 		}
 		expected = held
 		u.met.Not, u.met.Else = keys, !s.binding.Closed()
 	} else {
 		sql, args = u.plan.SelectHits(u.text, &s.binding)
 		if sql == nil && u.plan.Verb == rewrite.Upsert && !u.plan.Finds() {
-			return true, s.refuseUpsert(u, "rows", "an INSERT … ON DUPLICATE KEY UPDATE on "+u.plan.Table.Label+
+			return true, nil, s.refuseUpsert(u, "rows", "an INSERT … ON DUPLICATE KEY UPDATE on "+u.plan.Table.Label+
 				" of more than 1000 rows, each by each unique key, cannot be held against what was read; write several")
 		}
 		expected = s.named(u, scope)
 	}
 	var rows []rewrite.Row
 	if sql != nil {
-		var failed *wire.ERR
-		if rows, failed, err = s.askUpsert(u, sql, args); err != nil {
-			return true, err
-		}
-		if failed != nil {
-			return true, s.failAside(failed)
+		if rows, failed, err = s.askUpsert(u, sql, args); failed != nil || err != nil {
+			return false, failed, err
 		}
 	}
-	return s.judgeMet(u, scope, rows, expected)
+	done, err = s.judgeMet(u, scope, rows, expected)
+	return done, nil, err
 }
 
 // refuseUpsert answers an upsert that is not sent, or that had no effect.

@@ -214,7 +214,7 @@ func explainGuard(e *explanation, plan *rewrite.Plan, t *sqltext.Text) {
 		explainSeveral(e, plan, t, hint)
 		return
 	}
-	if refused == nil {
+	if refused == nil && !plan.Upserts() {
 		refused = plan.BindUnread(&b)
 	}
 	if refused != nil {
@@ -223,6 +223,10 @@ func explainGuard(e *explanation, plan *rewrite.Plan, t *sqltext.Text) {
 	}
 	e.Expectation = b.Source.String()
 	e.SQL = string(plan.AppendText(nil, t, &b))
+	if plan.Strategy == rewrite.LockAndCheck && plan.Upserts() {
+		lock, _ := plan.SelectHits(t, &b)
+		e.Lock = string(lock)
+	}
 }
 
 // explainSeveral is for a write of several rows: where something is expected of
