@@ -80,6 +80,9 @@ func (s *session) unbound(plan *rewrite.Plan, r *rewrite.Refusal) error {
 // write holds a guarded write against what the scope knows, sends it and answers
 // for it.
 func (s *session) write(g *guarded) (result error) {
+	if g.plan.Upserts() {
+		return s.upsert(g)
+	}
 	refused, failed, err := s.expect(g)
 	if failed != nil || err != nil {
 		return s.orError(failed, err)

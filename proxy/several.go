@@ -26,9 +26,6 @@ func (s *session) bindWrite(g *guarded, values []rewrite.Value) error {
 	}
 	if !g.plan.Several() {
 		err := g.plan.Bind(s.cur, values, hint, &s.binding)
-		if err == nil && g.plan.Upserts() {
-			return s.upsert(&upserting{plan: g.plan, text: s.cur, params: values, attrs: g.attrs, st: g.st})
-		}
 		if err == nil {
 			return s.write(g)
 		}

@@ -39,7 +39,11 @@ const (
 )
 
 // upsert carries out an upsert that is bound.
-func (s *session) upsert(u *upserting) error {
+func (s *session) upsert(g *guarded) error {
+	u := &upserting{plan: g.plan, text: &s.text, attrs: g.attrs, st: g.st}
+	if g.st != nil {
+		u.text, u.params = g.st.text, s.values
+	}
 	t := u.plan.Table
 	s.row.known = false
 	if u.plan.HoldsInitial() {
