@@ -145,7 +145,7 @@ func (w *slipWorld) must(on interface {
 // mend makes views and routines, and takes away what the statements have made.
 func (w *slipWorld) mend() {
 	for _, db := range []string{w.gen.shop, w.twin} {
-		w.must(w.direct, "DROP TABLE IF EXISTS "+db+".made0, "+db+".made1, "+db+".made2, "+db+".made8, "+db+".made9; USE "+db+";"+slipTables)
+		w.must(w.direct, "DROP TABLE IF EXISTS "+db+".other, "+db+".made0, "+db+".made1, "+db+".made2, "+db+".made8, "+db+".made9; USE "+db+";"+slipTables)
 		for _, p := range slipPrograms {
 			fields := strings.Fields(p)
 			name, _, _ := strings.Cut(fields[1], "(")
