@@ -118,7 +118,7 @@ func (s *session) initDB() error {
 		return err
 	}
 	ok, err := s.singleAnswer()
-	if ok && !s.tracked {
+	if ok && (!s.tracked || s.state.untold) {
 		s.state.db = db
 	}
 	return err
@@ -190,7 +190,7 @@ func (s *session) forget() {
 	clear(s.stmts)
 	clear(s.dynamics)
 	s.hint, s.diag, s.last, s.rights = nil, nil, nil, nil
-	s.state.stale = true
+	s.state.stale, s.state.untold, s.state.adrift = true, true, false
 }
 
 // changeUser relays COM_CHANGE_USER and the authentication that follows.

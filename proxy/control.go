@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"slices"
 	"strings"
 
 	"ifmatch/sqltext"
@@ -27,6 +28,7 @@ const (
 	immediate             // EXECUTE IMMEDIATE …
 	deallocate            // DEALLOCATE PREPARE name, DROP PREPARE name
 	call                  // CALL
+	block                 // BEGIN NOT ATOMIC … END and what else has several statements in it
 	ddl                   // CREATE, ALTER, DROP, RENAME, TRUNCATE
 	showDiagnosis         // SHOW WARNINGS, SHOW ERRORS, SHOW COUNT(*) …, GET DIAGNOSTICS
 	use                   // USE name
@@ -37,6 +39,32 @@ const (
 
 // classify gives the kind of a statement and the name it is about.
 func classify(t *sqltext.Text, stmt sqltext.Span) (control, string) {
+	kind, name := classifyFirst(t, stmt)
+	if kind == plain && opensBlock(t, int(stmt.Start)) {
+		return block, ""
+	}
+	return kind, name
+}
+
+// opensBlock reports whether a statement that begins at token i has others in it.
+func opensBlock(t *sqltext.Text, i int) bool {
+	if i >= len(t.Tokens) {
+		return false
+	}
+	if t.IsOp(i+1, ":") || t.IsOp(i, "<<") {
+		return true
+	}
+	switch t.SQL[t.Tokens[i].Start] | 0x20 {
+	case 'b', 'c', 'd', 'f', 'i', 'l', 'r', 'w':
+		return slices.ContainsFunc(blockWords, func(w string) bool { return t.Is(i, w) })
+	}
+	return false
+}
+
+var blockWords = []string{"BEGIN", "CASE", "DECLARE", "FOR", "IF", "LOOP", "REPEAT", "WHILE"}
+
+// classifyFirst goes by the first words.
+func classifyFirst(t *sqltext.Text, stmt sqltext.Span) (control, string) {
 	i := int(stmt.Start)
 	if i >= int(stmt.End) || t.Tokens[i].Kind != sqltext.Word {
 		return plain, ""
@@ -178,24 +206,25 @@ func classifySet(t *sqltext.Text, stmt sqltext.Span) (control, string) {
 }
 
 // readingWords are what a SET names that changes how statements are read.
-var readingWords = []string{"SQL_MODE", "NAMES", "CHARACTER", "CHARSET", "CHARACTER_SET_CLIENT",
-	"SESSION_TRACK_SYSTEM_VARIABLES", "SESSION_TRACK_SCHEMA", "STATEMENT"}
+var readingWords = []string{"SQL_MODE", "NAMES", "CHARACTER", "CHARSET", "CHARACTER_SET_CLIENT"}
 
-// changesReading reports whether a SET may change how statements are read.
-func changesReading(t *sqltext.Text, stmt sqltext.Span) bool {
+// trackingWords are what a SET names that changes what the server reports of that.
+var trackingWords = []string{"SESSION_TRACK_SYSTEM_VARIABLES", "SESSION_TRACK_SCHEMA", "STATEMENT"}
+
+// changesReading reports whether a SET may change how statements are read, and
+// whether it may change what the server reports of it.
+func changesReading(t *sqltext.Text, stmt sqltext.Span) (reading, tracking bool) {
 	for i := int(stmt.Start); i < int(stmt.End); i++ {
 		if k := t.Tokens[i].Kind; k != sqltext.Word && k != sqltext.Quoted {
 			continue
 		}
 		name, ok := t.Name(i)
 		if !ok {
-			return true
+			return true, true
 		}
-		for _, w := range readingWords {
-			if strings.EqualFold(name, w) {
-				return true
-			}
-		}
+		is := func(word string) bool { return strings.EqualFold(name, word) }
+		tracking = tracking || slices.ContainsFunc(trackingWords, is)
+		reading = reading || tracking || slices.ContainsFunc(readingWords, is)
 	}
-	return false
+	return reading, tracking
 }

@@ -11,9 +11,10 @@ import (
 // dynamic is an SQL-level prepared statement.
 type dynamic struct {
 	sql        string
-	db         string // database in which it was prepared, which its names belong to
-	generation uint64 // of the rules that judged it
-	unjudged   bool   // it was prepared while nothing was enforced, and its text was not asked for
+	db         string        // database in which it was prepared, which its names belong to
+	lex        sqltext.Lexis // under which it was prepared
+	generation uint64        // of the rules that judged it
+	unjudged   bool          // it was prepared while nothing was enforced, and its text was not asked for
 	verdict
 }
 
@@ -70,7 +71,7 @@ func (s *session) dynamic(kind control, name string, stmt sqltext.Span) (done bo
 	if err := s.decide(sql); err != nil {
 		return true, err
 	}
-	d := dynamic{sql: string(sql), db: s.state.db, generation: s.rules.Generation, verdict: s.judge(sql, s.state.db)}
+	d := dynamic{sql: string(sql), db: s.state.db, lex: s.state.lex, generation: s.rules.Generation, verdict: s.judge(sql, s.state.db)}
 	if kind == prepareSQL {
 		// Preparing writes nothing: it is EXECUTE that is refused. Until the server
 		// has prepared it the name may stand for what it stood for before.
@@ -340,6 +341,16 @@ func (s *session) executeDynamic(name string) (done bool, err error) {
 	}
 	if d.refused != "" {
 		return true, s.refuse(nil, "dynamic", d.refused)
+	}
+	if fickle([]byte(d.sql)) {
+		var t sqltext.Text
+		_ = t.Lex([]byte(d.sql), &d.lex) // one that cannot be read has been judged
+		if other, err := s.readsOtherwise(&t); err != nil || other {
+			if err != nil {
+				return true, err
+			}
+			return true, s.refuse(nil, "dynamic", otherwiseRead)
+		}
 	}
 	s.running = d
 	s.observeDynamic()

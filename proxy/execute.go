@@ -98,6 +98,14 @@ func (s *session) executeStatement(st *statement, p []byte) (err error) {
 		s.ends = s.endingOf(st.text, st.stmt, st.kind, st.name)
 	}
 	s.cur = st.text
+	if st.fickle {
+		if other, err := s.readsOtherwise(st.text); err != nil || other {
+			if err != nil {
+				return err
+			}
+			return s.refuse(nil, "unreadable", otherwiseRead)
+		}
+	}
 	if st.generation != s.rules.Generation {
 		if err := s.planAgain(st); err != nil {
 			return err

@@ -24,11 +24,12 @@ func (s *session) beginIsolation() isolation {
 // changes is what a SET changes of what the session knows of the server's, once
 // it has succeeded.
 type changes struct {
-	reading bool // how statements are read
-	level   bool // the isolation level
-	next    bool // that of one transaction only
-	once    bool // so it is too, and the value can be any
-	dirty   bool // to READ UNCOMMITTED
+	reading  bool // how statements are read
+	tracking bool // what the server reports of that
+	level    bool // the isolation level
+	next     bool // that of one transaction only
+	once     bool // so it is too, and the value can be any
+	dirty    bool // to READ UNCOMMITTED
 }
 
 // changesOf gives what a statement of a kind may change.
@@ -36,7 +37,7 @@ func changesOf(kind control, t *sqltext.Text, stmt sqltext.Span) (c changes) {
 	if kind != set && kind != setOwn {
 		return c
 	}
-	c.reading = changesReading(t, stmt)
+	c.reading, c.tracking = changesReading(t, stmt)
 	for i := int(stmt.Start); i < int(stmt.End); i++ {
 		if k := t.Tokens[i].Kind; k != sqltext.Word && k != sqltext.Quoted {
 			continue
@@ -76,6 +77,9 @@ func clean(t *sqltext.Text, i int) bool {
 func (s *session) settleChanges(c changes) {
 	if c.reading {
 		s.state.stale = true
+	}
+	if c.tracking {
+		s.state.unseen()
 	}
 	if c.once {
 		s.isolation.once = true

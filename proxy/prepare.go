@@ -21,6 +21,7 @@ type statement struct {
 	changes changes
 	own     bool // the proxy answers it itself
 	unread  bool // it cannot be read, and names a guarded table: it is executed while nothing is enforced
+	fickle  bool // how it is read depends on modes or character set
 	ddl     bool // it may change what the rules rest on
 
 	counted    *rewrite.Plan      // of an INSERT some of whose rows may want a number
@@ -74,6 +75,7 @@ func (s *session) prepare() error {
 		}
 		st.text = nil
 	}
+	st.fickle = st.text != nil && fickle(sql)
 	s.cur = st.text
 	if refused := s.planStatement(st); refused != nil {
 		return s.refuse(refused.Table, "statement", refused.Reason)

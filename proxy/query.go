@@ -66,7 +66,7 @@ func (s *session) unlexed(sql []byte) error {
 // character set, and do anything to the transaction.
 func (s *session) sendsUnread() {
 	s.recall(nil, set, false)
-	s.state.stale = true
+	s.state.unseen()
 	s.reads.doubt = s.reads.open
 	s.ends = uncertain
 }
@@ -202,7 +202,7 @@ func (s *session) statement(attrs []byte, stmt sqltext.Span) error {
 		if !s.rules.Mentions(&s.text, stmt) {
 			return s.passQueryOf(kind, name, stmt, nil)
 		}
-	case plain, begin, commit, rollback, rollbackTo, savepoint, release, use, set, lockTables, unlockTables:
+	case plain, block, begin, commit, rollback, rollbackTo, savepoint, release, use, set, lockTables, unlockTables:
 		if !s.rules.Mentions(&s.text, stmt) {
 			return s.passQueryOf(kind, name, stmt, nil)
 		}
@@ -388,9 +388,9 @@ func (s *session) settle(kind control, name string, c changes, a *answer) {
 		s.reads.writesUntold()
 	}
 	switch kind {
-	case call, executeSQL, immediate:
-		// What a routine or a prepared statement sets is not seen.
-		s.state.stale = true
+	case call, block, executeSQL, immediate:
+		// What a routine, a block or a prepared statement sets is not seen.
+		s.state.unseen()
 		s.isolation.known = false
 		s.reads.writesUntold()
 		s.takings.doubtful()
@@ -417,7 +417,7 @@ func (s *session) settle(kind control, name string, c changes, a *answer) {
 		// temporary tables has not.
 		s.settleEnd()
 	case use:
-		if !s.tracked {
+		if !s.tracked || s.state.untold {
 			s.state.db = name
 		}
 	case prepareSQL:

@@ -20,6 +20,11 @@ type state struct {
 	// stale is set while sql_mode or the character set may differ from lex in
 	// what the server does not report by itself.
 	stale bool
+	// untold is set while the server may have been told to report less: then it
+	// is not sure that changes of character set and database are heard of.
+	untold bool
+	// adrift is set while db may be another one for that reason.
+	adrift bool
 }
 
 // server takes flavor and version from the greeting.
@@ -33,7 +38,13 @@ func (st *state) server(r *rewrite.Rules, g *wire.Greeting) {
 		st.modes(r.Catalog.SQLMode)
 	}
 	// A trigger of the connection (init_connect) may have set other modes.
-	st.stale = true
+	st.stale, st.untold = true, true
+}
+
+// unseen says that something has run which may have set anything.
+func (st *state) unseen() {
+	st.adrift = st.adrift || st.untold
+	st.stale, st.untold = true, true
 }
 
 // versionNumber gives a version as executable comments count it: 101106 for
@@ -137,10 +148,13 @@ func (st *state) undecided(sql []byte, tracked bool) bool {
 	if !st.stale {
 		return false
 	}
+	if st.adrift && tracked {
+		return true
+	}
 	if !st.tellsQuotes() && bytes.IndexByte(sql, '"') >= 0 || bytes.Contains(sql, []byte("||")) {
 		return true
 	}
-	if tracked {
+	if tracked && !st.untold {
 		return false
 	}
 	for _, c := range sql {
@@ -155,15 +169,27 @@ func (st *state) undecided(sql []byte, tracked bool) bool {
 // that the client can see but FOUND_ROWS(), and is done only where a statement
 // depends on the answer.
 func (s *session) askState() error {
-	rows, failed, err := s.ask([]byte("SELECT @@session.sql_mode, @@session.character_set_client"))
+	ask := "SELECT @@session.sql_mode, @@session.character_set_client"
+	columns := 2
+	if s.tracked {
+		ask += ", DATABASE(), @@session.session_track_schema, @@session.session_track_system_variables"
+		columns = 5
+	}
+	rows, failed, err := s.ask([]byte(ask))
 	if err != nil {
 		return err
 	}
-	if failed != nil || len(rows) != 1 || len(rows[0]) != 2 {
+	if failed != nil || len(rows) != 1 || len(rows[0]) != columns {
 		return nil // still stale: what depends on it is refused
 	}
 	s.state.modes(string(rows[0][0]))
 	s.state.lex.Charset, s.state.charset = sqltext.CharsetByName(string(rows[0][1]))
 	s.state.stale = false
+	if s.tracked {
+		s.state.db = string(rows[0][2])
+		reported := string(rows[0][4])
+		s.state.adrift = false
+		s.state.untold = string(rows[0][3]) != "1" || !strings.Contains(reported, "character_set_client") && reported != "*"
+	}
 	return nil
 }

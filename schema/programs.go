@@ -38,7 +38,7 @@ func (r *reader) triggers() error {
 
 func (r *reader) views() error {
 	const query = `SELECT TABLE_SCHEMA, TABLE_NAME, VIEW_DEFINITION, IS_UPDATABLE
-		FROM information_schema.VIEWS WHERE TABLE_SCHEMA NOT IN ` + systemSchemas
+		FROM information_schema.VIEWS WHERE ` + notTheServers
 	return r.each(query, nil, func(scan func(...any) error) error {
 		var v View
 		var definition sql.NullString

@@ -18,6 +18,10 @@ import (
 // same: sys.execute_prepared_stmt writes whatever it is told to.
 const systemSchemas = "('mysql','sys','information_schema','performance_schema')"
 
+// notTheServers leaves the views out that the server came with, and not those that
+// somebody has made in its schemas.
+const notTheServers = "TABLE_SCHEMA NOT IN ('information_schema','performance_schema') AND DEFINER NOT IN ('mysql.sys@localhost','mariadb.sys@localhost')"
+
 // PrivilegeError says that the service account is not allowed to see what it
 // has to.
 type PrivilegeError struct {

@@ -1,11 +1,33 @@
 package sqltext
 
+import "slices"
+
 // UTF8 reports whether the text was read as UTF-8: only then are names beyond
 // ASCII the same bytes as elsewhere.
 func (t *Text) UTF8() bool { return t.lx.Charset == UTF8MB4 || t.lx.Charset == UTF8MB3 }
 
 // Lexis returns how the text was read.
 func (t *Text) Lexis() Lexis { return t.lx }
+
+// ReadsSame reports whether the text has the same tokens under lx, and || the same
+// meaning.
+func (t *Text) ReadsSame(lx *Lexis) bool {
+	if t.lx == *lx {
+		return true
+	}
+	var other Text
+	if other.Lex(t.SQL, lx) != nil || !slices.Equal(t.Tokens, other.Tokens) {
+		return false
+	}
+	if t.lx.PipesAsConcat != lx.PipesAsConcat {
+		for i := range t.Tokens {
+			if t.IsOp(i, "||") {
+				return false
+			}
+		}
+	}
+	return true
+}
 
 // Bytes returns the bytes of token i as they were written.
 func (t *Text) Bytes(i int) []byte {
