@@ -240,6 +240,52 @@ tables:
 				eventually(direct, "SELECT name FROM disks ORDER BY name", gives("d1", "d2", "d3")),
 			},
 		}, {
+			name: "several rows at once", setup: disks + "; INSERT INTO disks (name, state, size) VALUES ('d4', 'AVAILABLE', 4), ('d5', 'AVAILABLE', 5)", policy: disksPolicy,
+			steps: []step{
+				do(B, "UPDATE disks SET state = 'PENDING' WHERE name = 'd4'", affects(1)),
+				do(A, "UPDATE disks SET state = 'PENDING' WHERE state = 'AVAILABLE' AND size < 4", affects(1)),
+				do(A, "UPDATE disks SET state = ? WHERE name IN (?, ?)", taken("d4"), "PENDING", "d4", "d5"),
+				do(direct, ledgerRows, gives("name='d1'|'AVAILABLE'|2", "name='d4'|'AVAILABLE'|2")),
+				do(A, "UPDATE disks SET state = ? WHERE name IN (?, ?)", affects(2), "PENDING", "d5", "d3"),
+				do(direct, ledgerRows, gives("name='d1'|'AVAILABLE'|2", "name='d3'|NULL|2", "name='d4'|'AVAILABLE'|2", "name='d5'|'AVAILABLE'|2")),
+				do(direct, "UPDATE disks SET state = 'IN_USE', version = version + 1 WHERE name = 'd3'", affects(1)),
+				do(A, "UPDATE disks SET size = size + 1 WHERE name IN ('d1', 'd5', 'd2')", affects(3)),
+				do(A, "UPDATE disks SET size = size + 1", barred("disks name='d3': state is 'IN_USE', the row is no longer taken by this writer")),
+				do(A, "UPDATE disks SET size = size + 1", taken("d4")),
+				do(B, "UPDATE disks SET size = size + 1 ORDER BY name LIMIT 2", taken("d1")),
+				do(B, "UPDATE disks SET size = size + 1 WHERE size > 0", taken("d1")),
+				do(B, "UPDATE disks a JOIN disks b ON a.name = b.name SET a.size = 0 WHERE b.name = 'd5'", taken("d5")),
+				do(B, "DELETE FROM disks WHERE name LIKE 'd%'", taken("d1")),
+				do(A, "BEGIN", fine),
+				do(A, "UPDATE disks SET state = 'IN_USE' WHERE state = 'PENDING' AND name <> 'd4'", affects(2)),
+				do(A, "ROLLBACK", fine),
+				do(B, "UPDATE disks SET size = size + 1 WHERE name IN ('d1', 'd5')", taken("d1")),
+				do(A, "UPDATE disks SET state = 'IN_USE' WHERE name IN ('d1', 'd2')", affects(2)),
+				do(A, hangUp, nil),
+				eventually(direct, "SELECT name, state, size, version FROM disks ORDER BY name",
+					gives("d1|IN_USE|2|4", "d2|IN_USE|2|3", "d3|IN_USE|1|3", "d4|PENDING|4|2", "d5|AVAILABLE|6|4")),
+				do(direct, ledgerRows, gives("name='d4'|'AVAILABLE'|2")),
+				do(B, "DELETE FROM disks WHERE name IN ('d4', 'd5')", affects(2)),
+				do(direct, ledgerRows, gives()),
+			},
+		}, {
+			name: "several rows, those that can be had", setup: disks,
+			policy: `
+tables:
+  shop.disks:
+    version: version
+    partial: proceed
+    status: {column: state, otherwise: allow}
+    pending: {value: PENDING}
+`,
+			steps: []step{
+				do(B, "UPDATE disks SET state = 'PENDING' WHERE name = 'd2'", affects(1)),
+				do(A, "UPDATE disks SET state = 'PENDING' WHERE size = 1", affects(2)),
+				do(direct, ledgerRows, gives("name='d1'|'AVAILABLE'|2", "name='d2'|'IN_USE'|2", "name='d3'|NULL|2")),
+				do(A, hangUp, nil),
+				eventually(direct, ledgerRows, gives("name='d2'|'IN_USE'|2")),
+			},
+		}, {
 			name: "kept, as the policy has it", setup: disks,
 			policy: `
 tables:

@@ -131,11 +131,8 @@ func (s *session) nameBorn(in *inserting, born []int, ok *wire.OK) (w *takingWri
 		in.Versions = []string{row.Version.String()}
 		intents = append(intents, in)
 	}
-	w, refused = s.writeIntents(t, by, intents)
-	if w != nil {
-		w.insert = true
-	}
-	return w, refused, nil
+	took, refused := s.writeIntents(t, by, intents)
+	return &takingWrite{took: took, insert: true}, refused, nil
 }
 
 // unborn takes an INSERT back and refuses it.

@@ -38,6 +38,7 @@ type heldRows struct {
 	conflict    *rewrite.Conflict // of the first row, by key, for which something does not hold
 	conflictKey []byte
 	failing     [][]byte // rows that are left out
+	takings     *heldTakings
 }
 
 // heldRow is a row that is written.
@@ -53,7 +54,7 @@ func (s *session) hold(g *guarded, values []rewrite.Value) ([]*heldRows, *wire.E
 	writes := g.plan.Writes()
 	held := make([]*heldRows, len(writes))
 	for i, one := range writes {
-		held[i] = &heldRows{plan: one, seen: map[string]bool{}}
+		held[i] = &heldRows{plan: one, seen: map[string]bool{}, takings: s.heldTakings(one, &s.bindings[i])}
 		if one.Table.Captured() && s.mayKnow(one.Table) {
 			held[i].scope = s.scope(one.Table, false)
 		}
@@ -99,7 +100,10 @@ func (h *heldRows) judge(b *rewrite.Binding, l *rewrite.Locked) {
 	}
 	t := h.plan.Table
 	row := heldRow{}
-	c := h.expected(b, l, &row)
+	ours, c := h.taking(b, l)
+	if c == nil {
+		c = h.expected(b, l, &row)
+	}
 	if c == nil {
 		c = h.plan.JudgeLocked(b, l)
 	}
@@ -114,6 +118,9 @@ func (h *heldRows) judge(b *rewrite.Binding, l *rewrite.Locked) {
 		return
 	}
 	h.good++
+	if ours != nil {
+		h.takings.rows = append(h.takings.rows, *ours)
+	}
 	if row.read == nil && !row.lost && (len(h.rows) >= maxLocked || h.bytes+len(l.Key) > maxConfined) {
 		h.more = true
 		return

@@ -54,7 +54,7 @@ func (s *session) mustLock(g *guarded, values []rewrite.Value) bool {
 	for i, one := range g.plan.Writes() {
 		t, b := one.Table, s.bindings[i]
 		switch {
-		case b.Held(), one.BindUnread(&b) != nil:
+		case b.Held(), one.BindUnread(&b) != nil, s.concernsTakings(t, &b):
 			return true
 		case t.Captured() && s.mayKnow(t) && s.scope(t, false) != nil:
 			return true
@@ -135,7 +135,7 @@ func (g *guarded) proceeds() bool {
 
 // writeLocked locks the rows of a write, holds each against what is expected of
 // it, and sends the write confined to them.
-func (s *session) writeLocked(g *guarded, values []rewrite.Value) error {
+func (s *session) writeLocked(g *guarded, values []rewrite.Value) (result error) {
 	plan := g.plan
 	if why := plan.Unsure(); why != "" {
 		return s.refuse(plan.Table, "statement", fmt.Sprintf(
@@ -166,12 +166,20 @@ func (s *session) writeLocked(g *guarded, values []rewrite.Value) error {
 		return s.orError(failed, nil)
 	}
 	s.srv.cfg.Meter.Seconds(stageLock, time.Since(start))
+	s.loseHeld(held)
 	if c, key := s.verdict(plan, held); c != nil {
 		s.row.known = key != nil
 		s.row.form = append(s.row.form[:0], key...)
 		return s.conflict(c)
 	}
 	only, refused := s.confine(plan, held)
+	if refused == "" {
+		var lost *rewrite.Conflict
+		if refused, lost = s.announceHeld(held, values); lost != nil {
+			return s.conflict(lost)
+		}
+		defer func() { s.takingEnded(result) }()
+	}
 	if refused != "" {
 		if _, err := s.leaveOwn(false); err != nil {
 			return err
@@ -256,6 +264,7 @@ func (s *session) writeConfined(g *guarded, values []rewrite.Value, held []*held
 			return err
 		}
 	}
+	s.takingsOfHeld(held, &ok)
 	if err := s.renewHeld(held, values, &ok); err != nil {
 		return err
 	}

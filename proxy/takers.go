@@ -34,7 +34,6 @@ type taking struct {
 	table    uint32
 	form     string   // of the key
 	versions []string // that the taker has given it, or may have, as the ledger has them
-	lease    time.Duration
 }
 
 // takenID names a row of any table.
@@ -192,9 +191,6 @@ func (s *session) taker(t *rewrite.Table, make bool) *taker {
 	}
 	return &s.takings.own
 }
-
-// did notes what the open transaction has done.
-func (s *session) did(d deed) { s.takings.deeds = append(s.takings.deeds, d) }
 
 // gave reports whether the open transaction has given the row back.
 func (s *session) gave(id takenID) bool {

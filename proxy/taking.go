@@ -19,18 +19,18 @@ import (
 
 // takingWrite is such a write on its way.
 type takingWrite struct {
-	by     *taker
-	took   []*taking // that it takes
-	held   *taking   // that it is about
-	ends   bool      // it gives it back
-	done   bool      // the server has carried it out; whether it is committed may be open
+	took   []deed // that it takes
+	gives  []deed // that it gives back
+	held   bool   // it is about rows that stay taken
 	insert bool
+	done   bool // the server has carried it out; whether it is committed may be open
+	partly bool // not of all its rows, or it is not known of which
 }
 
 // ids gives the numbers of what it takes.
 func (w *takingWrite) ids() (ids []uint64) {
-	for _, k := range w.took {
-		ids = append(ids, k.id)
+	for _, d := range w.took {
+		ids = append(ids, d.id)
 	}
 	return ids
 }
@@ -42,7 +42,7 @@ func (w *takingWrite) step(step string) string {
 		return "birth." + step
 	case w.took != nil:
 		return "take." + step
-	case w.ends:
+	case w.gives != nil:
 		return "give." + step
 	}
 	return "hold." + step
@@ -128,10 +128,11 @@ func (s *session) takeRow(g *guarded, by *taker, row *rewrite.TakenRow) (done bo
 	}
 	in := s.intent(t, by, row)
 	in.Before, in.Versions = row.StatusLiteral(), []string{version}
-	w, refused := s.writeIntents(t, by, []ledger.Intent{in})
+	took, refused := s.writeIntents(t, by, []ledger.Intent{in})
 	if refused != "" {
 		return true, s.refuseTaking(t, refused)
 	}
+	w := &takingWrite{took: took}
 	s.takings.write = w
 	failpoint.Here(w.step("intent"))
 	return false, nil
@@ -161,7 +162,7 @@ func (s *session) intent(t *rewrite.Table, by *taker, row *rewrite.TakenRow) led
 
 // writeIntents writes intents into the ledger and has their leases renewed.
 // refused says why that cannot be done.
-func (s *session) writeIntents(t *rewrite.Table, by *taker, intents []ledger.Intent) (w *takingWrite, refused string) {
+func (s *session) writeIntents(t *rewrite.Table, by *taker, intents []ledger.Intent) (took []deed, refused string) {
 	if s.srv.keeper == nil {
 		return nil, "there is no ledger to write the taking into"
 	}
@@ -175,16 +176,15 @@ func (s *session) writeIntents(t *rewrite.Table, by *taker, intents []ledger.Int
 		s.log.Warn("a row cannot be taken", "table", t.Label, "error", err)
 		return nil, "the taking cannot be written into the ledger"
 	}
-	w = &takingWrite{by: by}
 	for i := range intents {
 		in := &intents[i]
-		w.took = append(w.took, &taking{id: ids[i], table: t.ID, form: string(in.Form), versions: in.Versions, lease: in.Lease})
+		took = append(took, deed{taking: &taking{id: ids[i], table: t.ID, form: string(in.Form), versions: in.Versions}, by: by})
 		s.srv.keeper.Hold(ids[i], in.Lease)
 	}
 	by.mu.Lock()
 	by.used, by.idle = time.Now(), t.Settings.ReadTTL
 	by.mu.Unlock()
-	return w, ""
+	return took, ""
 }
 
 // useTaking announces a write to a row that the writer has taken, unless it gives
@@ -192,42 +192,25 @@ func (s *session) writeIntents(t *rewrite.Table, by *taker, intents []ledger.Int
 func (s *session) useTaking(g *guarded, by *taker, k *taking, row *rewrite.TakenRow) (done bool, err error) {
 	s.binding.Hold()
 	t := g.plan.Table
-	w := &takingWrite{by: by, held: k, ends: g.plan.EndsTaking()}
-	failpoint.Here(w.step("locked"))
-	if w.ends {
-		s.takings.write = w
+	if g.plan.EndsTaking() {
+		s.takings.write = &takingWrite{gives: []deed{{taking: k, by: by, gave: true}}}
+		failpoint.Here("give.locked")
 		return false, nil
 	}
 	version, ok := g.plan.Next(row, s.cur, s.boundValues(g), &s.binding)
 	if !ok {
 		return true, s.refuseTaking(t, "the version that this write gives the row cannot be foretold")
 	}
-	versions := []string{row.Version.String()}
-	if s.inTransaction() {
-		// It may go back to any of them.
-		versions = slices.Clone(k.versions)
-	}
-	if !slices.Contains(versions, version) {
-		versions = append(versions, version)
-	}
-	if len(versions) > ledger.MaxVersions {
-		return true, s.refuseTaking(t, "this transaction has written the row that is taken too often; commit it first")
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), ledgerTimeout)
-	defer cancel()
-	switch ok, err := s.srv.cfg.Ledger.Announce(ctx, k.id, versions); {
-	case err != nil:
-		s.log.Warn("a write to a row that is taken cannot be announced", "table", t.Label, "error", err)
-		return true, s.refuseTaking(t, "the write cannot be announced in the ledger")
+	failpoint.Here("hold.locked")
+	switch ok, why := s.announce(k, by, row, version); {
+	case why != "":
+		return true, s.refuseTaking(t, why)
 	case !ok:
 		s.loseTaking(by, k)
 		return true, s.conflict(g.plan.LostConflict(row))
 	}
-	by.mu.Lock()
-	k.versions = versions
-	by.mu.Unlock()
-	s.takings.write = w
-	failpoint.Here(w.step("announced"))
+	s.takings.write = &takingWrite{held: true}
+	failpoint.Here("hold.announced")
 	return false, nil
 }
 
@@ -268,20 +251,23 @@ func (s *session) takingAnswered() {
 	failpoint.Here(w.step("committed"))
 	s.takings.write = nil
 	open := s.inTransaction()
-	for _, k := range w.took {
-		w.by.add(k)
-		if open {
-			s.did(deed{taking: k, by: w.by})
-		}
+	if w.partly && !open {
+		s.settleDeeds(slices.Concat(w.took, w.gives))
+		return
 	}
-	switch {
-	case !w.ends:
-	case open:
-		w.by.remove(w.held)
-		s.did(deed{taking: w.held, by: w.by, gave: true})
-	default:
-		w.by.remove(w.held)
-		s.endTakings([]uint64{w.held.id})
+	s.takings.doubt = s.takings.doubt || w.partly
+	for _, d := range w.took {
+		d.by.add(d.taking)
+	}
+	var over []uint64
+	for _, d := range w.gives {
+		d.by.remove(d.taking)
+		over = append(over, d.id)
+	}
+	if open {
+		s.takings.deeds = append(append(s.takings.deeds, w.took...), w.gives...)
+	} else {
+		s.endTakings(over)
 	}
 	failpoint.Here(w.step("answered"))
 }
@@ -299,12 +285,5 @@ func (s *session) takingEnded(err error) {
 		return
 	}
 	// It was to be committed, and the server has not said that it is.
-	for _, k := range w.took {
-		if s.settleTaking(k.id) {
-			w.by.add(k)
-		}
-	}
-	if w.ends && !s.settleTaking(w.held.id) {
-		w.by.remove(w.held)
-	}
+	s.settleDeeds(slices.Concat(w.took, w.gives))
 }

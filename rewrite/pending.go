@@ -1,10 +1,14 @@
 package rewrite
 
 import (
+	"bytes"
+	"encoding/hex"
 	"fmt"
+	"strings"
 	"time"
 
 	"ifmatch/policy"
+	"ifmatch/schema"
 	"ifmatch/sqltext"
 )
 
@@ -136,27 +140,28 @@ const (
 )
 
 func isTakenCode(code []byte) bool {
-	return string(code) == string(rune(codeTaken)) || string(code) == string(rune(codeLost))
+	return len(code) > 0 && (code[0] == codeTaken || code[0] == codeLost)
 }
 
-// pendingReason writes the code of a row that is taken by others, or not by the
-// writer any longer, before that of code.
+// pendingReason writes the code of a row that is taken, or that is not by the writer
+// any longer, and behind it that of code.
 func (w *writer) pendingReason(code func()) {
 	if w.Table.pending == nil {
 		code()
 		return
 	}
-	w.lit("CASE WHEN ")
+	w.lit("CONCAT(IF(")
 	if w.b.held {
 		w.lit("NOT (")
 		w.isTaken()
-		w.lit(") THEN '" + string(rune(codeLost)) + "' ELSE ")
+		w.lit("), '" + string(rune(codeLost)))
 	} else {
 		w.isTaken()
-		w.lit(" THEN '" + string(rune(codeTaken)) + "' ELSE ")
+		w.lit(", '" + string(rune(codeTaken)))
 	}
+	w.lit("', ''), ")
 	code()
-	w.lit(" END")
+	w.lit(")")
 }
 
 // takenConflict is the conflict of a write to a row that is taken.
@@ -312,4 +317,39 @@ func (p *Plan) BornLook(keys [][]Value) (sql []byte, ok bool) {
 	w.lit(table)
 	w.lit(" WHERE ")
 	return w.named(keys)
+}
+
+// codeAt gives the place of the code among the columns of a locked row.
+func (p *Plan) codeAt(l *Locked) int { return len(l.row) - 3 }
+
+// TakenLocked reports whether a locked row is taken, by whomever.
+func (p *Plan) TakenLocked(b *Binding, l *Locked) bool {
+	return p.asks(b) && isTakenCode(l.row[p.codeAt(l)])
+}
+
+// Ours says that a locked row is taken by the writer: see [Plan.JudgeLocked].
+func (p *Plan) Ours(b *Binding, l *Locked) {
+	if at := p.codeAt(l); p.TakenLocked(b, l) {
+		l.row[at] = l.row[at][1:]
+	}
+}
+
+// TakenRowOf gives a locked row as [Plan.PendingLook] would.
+func (p *Plan) TakenRowOf(b *Binding, l *Locked) (*TakenRow, bool) {
+	t := p.Table
+	token, ok := t.ParseToken(l.Token)
+	if !ok {
+		return nil, false
+	}
+	c := &t.status.column
+	shown := l.row[len(l.row)-2-p.reasonColumns(b)]
+	if shown != nil && c.Class == schema.Binary {
+		raw, err := hex.DecodeString(strings.TrimPrefix(string(shown), "0x"))
+		if err != nil {
+			return nil, false
+		}
+		shown = raw
+	}
+	return &TakenRow{Key: t.parsedKey(l.Key), Form: bytes.Clone(l.Key), Version: token.Version,
+		Status: c.value(shown, shown == nil), Taken: p.TakenLocked(b, l)}, true
 }
