@@ -2,6 +2,14 @@ package integration
 
 import "testing"
 
+// stopped is a write that is refused, or guarded and then finds the row unread.
+func stopped(o outcome) string {
+	if wrong := refused("ifmatch: refused: ")(o); wrong != "" {
+		return unread("ifmatch: unread row on ")(o)
+	}
+	return ""
+}
+
 // TestNoWayAround has ways of writing a guarded row that do not look like a
 // write of it. Each is guarded, and then finds the row unread, or refused: no
 // price changes.
@@ -76,8 +84,8 @@ func TestNoWayAround(t *testing.T) {
 			untouched,
 		}},
 		{name: "joined", setup: other, policy: strict, steps: []step{
-			do(A, "UPDATE other o JOIN products p ON p.id=o.id SET p.price=0", never),
-			do(A, "DELETE p FROM products p JOIN other o ON o.id=p.id", never),
+			do(A, "UPDATE other o JOIN products p ON p.id=o.id SET p.price=0", stopped),
+			do(A, "DELETE p FROM products p JOIN other o ON o.id=p.id", stopped),
 			do(A, "UPDATE other o JOIN products p ON p.id=o.id SET o.x=p.price", affects(1)),
 			untouched,
 		}},

@@ -66,7 +66,7 @@ CREATE FUNCTION unit() RETURNS INT DETERMINISTIC RETURN 1`
 			policy: "routines: {allow: [shop.WIPE]}\n" + strict, steps: []step{
 				do(A, "CALL wash()", never),
 				do(A, "CALL wipe()", fine),
-				do(A, "UPDATE products SET price=1", fails(1290, "HY000")),
+				do(A, "UPDATE products SET price=1", unread("unread row")),
 				do(direct, "SELECT SUM(price), SUM(version) FROM products", gives("0|3")),
 			}},
 		{name: "made by an account that may do all, noticed at once", setup: products + "; CREATE VIEW cheap AS SELECT * FROM products",
