@@ -265,6 +265,15 @@ func run(conn *sql.Conn, q, shop string, args ...any) outcome {
 	return o
 }
 
+// runQuery carries out a statement that gives rows, whatever it begins with.
+func runQuery(conn *sql.Conn, q, shop string, args ...any) outcome {
+	o := outcome{shop: shop}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	o.query(ctx, conn, q, args)
+	return o
+}
+
 func (o *outcome) query(ctx context.Context, conn *sql.Conn, q string, args []any) {
 	rows, err := conn.QueryContext(ctx, q, args...)
 	if err != nil {

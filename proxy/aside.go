@@ -198,6 +198,7 @@ func (s *session) collectRows(columns int, binaryRows bool, each func(rewrite.Ro
 	if err != nil {
 		return nil, 0, err
 	}
+	s.asked = types
 	for {
 		first, n, err := s.next()
 		if err != nil {

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"strings"
 
 	"ifmatch/rewrite"
@@ -11,10 +12,17 @@ import (
 // dynamic is an SQL-level prepared statement.
 type dynamic struct {
 	sql        string
-	db         string        // database in which it was prepared, which its names belong to
-	lex        sqltext.Lexis // under which it was prepared
-	generation uint64        // of the rules that judged it
-	unjudged   bool          // it was prepared while nothing was enforced, and its text was not asked for
+	db         string // database in which it was prepared, which its names belong to
+	lex        sqltext.Lexis
+	generation uint64 // of the rules that judged it
+	unjudged   bool   // it was prepared while nothing was enforced, and its text was not asked for
+	// st is how the proxy executes it, of one that it guards or whose rows it notes: as a
+	// statement of the binary protocol, of which the client knows nothing.
+	st     *statement
+	kindOf control // prepareSQL or immediate
+	// barred is set where the server has, by its name, a statement in its place that fails:
+	// a routine may execute it, out of sight.
+	barred bool
 	verdict
 }
 
@@ -22,6 +30,8 @@ type dynamic struct {
 type verdict struct {
 	watched *rewrite.Plan // of one that is observed
 	refused string        // why it must not be executed, or ""
+	held    bool          // it is to be guarded
+	inserts bool          // it passes, and its rows will have been read
 	ddl     bool          // it may change what the rules rest on
 	ends    ending        // what it means for an open transaction if it ends that
 	kind    control       // of its only statement
@@ -71,7 +81,8 @@ func (s *session) dynamic(kind control, name string, stmt sqltext.Span) (done bo
 	if err := s.decide(sql); err != nil {
 		return true, err
 	}
-	d := dynamic{sql: string(sql), db: s.state.db, lex: s.state.lex, generation: s.rules.Generation, verdict: s.judge(sql, s.state.db)}
+	d := dynamic{sql: string(sql), db: s.state.db, lex: s.state.lex, kindOf: kind, generation: s.rules.Generation}
+	d.verdict = s.judge(&d)
 	if kind == prepareSQL {
 		// Preparing writes nothing: it is EXECUTE that is refused. Until the server
 		// has prepared it the name may stand for what it stood for before.
@@ -124,6 +135,9 @@ func (s *session) prepareNoted(name string, stmt sqltext.Span, attrs []byte) err
 			if err := s.client.WritePacket(p); err != nil {
 				return err
 			}
+			if err := s.drop(name); err != nil {
+				return err
+			}
 			return s.client.Flush()
 		}
 		ok, err := wire.ParseOK(p, s.caps)
@@ -131,7 +145,10 @@ func (s *session) prepareNoted(name string, stmt sqltext.Span, attrs []byte) err
 			return &backendError{err}
 		}
 		s.note(&ok)
-		s.dynamics[strings.ToLower(name)] = d
+		p = bytes.Clone(p)
+		if err := s.keep(name, d); err != nil {
+			return err
+		}
 		return s.finish(&ok, p)
 	}
 }
@@ -257,10 +274,11 @@ func (s *session) variable(name string) (sql []byte, readable bool, err error) {
 }
 
 // judge says whether a text that is prepared at SQL level may be executed.
-func (s *session) judge(sql []byte, db string) verdict {
+func (s *session) judge(d *dynamic) verdict {
 	var v verdict
 	var t sqltext.Text
-	if err := t.Lex(sql, &s.state.lex); err != nil {
+	sql := []byte(d.sql)
+	if err := t.Lex(sql, &d.lex); err != nil {
 		if s.rules.MentionsRaw(sql) && !s.enforces() {
 			v.watched = unjudged
 		} else if s.rules.MentionsRaw(sql) {
@@ -269,7 +287,8 @@ func (s *session) judge(sql []byte, db string) verdict {
 		return v
 	}
 	enforces := s.enforces()
-	for _, stmt := range t.Statements(nil) {
+	all := t.Statements(nil)
+	for _, stmt := range all {
 		kind, name := classify(&t, stmt)
 		if v.ends = s.endingOf(&t, stmt, kind, name); kind == begin || kind == savepoint || kind == rollbackTo || kind == release {
 			v.ends = uncertain
@@ -282,26 +301,30 @@ func (s *session) judge(sql []byte, db string) verdict {
 		case kind == prepareSQL, kind == immediate:
 			return verdict{refused: "PREPARE within a prepared text cannot be judged"}
 		}
-		plan := s.rules.Plan(&t, stmt, s.env(db)).For(&t)
+		plan := s.rules.Plan(&t, stmt, s.env(d.db)).For(&t)
 		switch plan.Verdict {
 		case rewrite.Refuse:
 			return verdict{refused: plan.Reason}
 		case rewrite.Observe:
 			v.watched = plan.Observed()
 		case rewrite.Guard:
-			return verdict{refused: "a write on " + plan.Table.Label + " cannot be guarded yet when it is prepared at SQL level; send it as text or by the binary protocol"}
+			v.held = true
 		}
 		if _, numbers := plan.Counter(); numbers {
 			if rows, _ := plan.Wanting(&t, nil, true); len(rows) > 0 || plan.NumbersParams() {
 				return verdict{refused: "the numbers of an INSERT into " + plan.Table.Label + " cannot be given when it is prepared at SQL level; send it as text or by the binary protocol"}
 			}
 		}
-		if plan.HoldsInitial() {
-			return verdict{refused: "INSERT into " + plan.Table.Label + ", whose first state is guarded, cannot be guarded yet when it is prepared at SQL level; send it as text or by the binary protocol"}
+		v.held = v.held || plan.HoldsInitial()
+		if v.held {
+			if refused := guardedDynamic(&t, all, plan); refused != "" {
+				return verdict{refused: refused}
+			}
 		}
-		if c := plan.Capture(); c != nil && !c.Observes() && len(t.Statements(nil)) == 1 {
+		if c := plan.Capture(); c != nil && !c.Observes() && len(all) == 1 {
 			v.noted = plan
 		}
+		v.inserts = plan.Inserts() && v.noted == nil && len(all) == 1
 		v.ddl = v.ddl || plan.DDL
 	}
 	return v
@@ -326,15 +349,9 @@ func (s *session) executeDynamic(name string) (done bool, err error) {
 		return false, nil
 	}
 	if d.generation != s.rules.Generation && !d.unjudged {
-		prepared := d.noted
-		d.generation, d.verdict = s.rules.Generation, s.judge([]byte(d.sql), d.db)
-		switch {
-		case prepared != nil && prepared.Capture().Hidden > 0:
-			d.noted = prepared // the server has its columns in the statement
-		case d.noted != nil && d.noted.Capture().Hidden > 0:
-			d.noted = nil
+		if err := s.judgeAgain(name, &d); err != nil {
+			return true, err
 		}
-		s.dynamics[strings.ToLower(name)] = d
 	}
 	if d.unjudged && s.enforces() {
 		return true, s.refuse(nil, "dynamic", "it was prepared while nothing was enforced; prepare it again")

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"bytes"
-	"strings"
 
 	"ifmatch/rewrite"
 	"ifmatch/sqltext"
@@ -191,9 +190,22 @@ func (s *session) statement(attrs []byte, stmt sqltext.Span) error {
 		if kind == prepareSQL && s.running.noted != nil {
 			return s.prepareNoted(name, stmt, attrs)
 		}
+		if kind == prepareSQL && (s.running.bars() || s.running.inserts) {
+			return s.prepareNamed(name)
+		}
+		if kind == immediate && (s.running.held || s.running.inserts) {
+			if done, err := s.executeImmediate(stmt, int(stmt.Start)+3); done || err != nil {
+				return err
+			}
+		}
 	case executeSQL:
 		if done, err := s.executeDynamic(name); done {
 			return err
+		}
+		if s.running.st != nil {
+			if done, err := s.executeNamed(s.running, stmt, int(stmt.Start)+2); done || err != nil {
+				return err
+			}
 		}
 	case call:
 		if n, ok := readNumbering(&s.text, stmt, s.state.db); ok {
@@ -398,6 +410,9 @@ func (s *session) settle(kind control, name string, c changes, a *answer) {
 		s.settleChanges(c)
 	}
 	if a.failed != nil {
+		if kind == prepareSQL {
+			s.drop(name) // the server has dropped the one of that name before
+		}
 		return
 	}
 	if kind == executeSQL || kind == immediate {
@@ -421,8 +436,8 @@ func (s *session) settle(kind control, name string, c changes, a *answer) {
 			s.state.db = name
 		}
 	case prepareSQL:
-		s.dynamics[strings.ToLower(name)] = s.running
+		s.keep(name, s.running)
 	case deallocate:
-		delete(s.dynamics, strings.ToLower(name))
+		s.drop(name)
 	}
 }

@@ -72,6 +72,7 @@ type session struct {
 	executed  bool               // the execution at hand was sent to the backend
 	dynamics  map[string]dynamic // SQL-level prepared statements by name
 	running   dynamic            // the one that is prepared or executed
+	asked     []asideType        // types of the last answer to the proxy itself
 
 	rules    *rewrite.Rules // for the statement at hand
 	text     sqltext.Text   // of COM_QUERY

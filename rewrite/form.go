@@ -238,7 +238,7 @@ func (c *Column) padded() bool {
 func (p *Plan) Look(t *sqltext.Text, b *Binding) Probe {
 	w := writer{Plan: p, sql: t.SQL, toks: tokens(t), b: b}
 	w.forms()
-	w.tokens(p.target)
+	w.reference()
 	w.lit(" WHERE ")
 	for i, k := range p.key {
 		if i > 0 {

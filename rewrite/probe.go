@@ -35,7 +35,11 @@ func (p *Plan) Probe(t *sqltext.Text, b *Binding, prepared bool, lock Lock) Prob
 	w.lit("SELECT ")
 	w.judged(p.rest, prepared)
 	w.lit(" FROM ")
-	w.tokens(p.target)
+	if prepared {
+		w.reference()
+	} else {
+		w.tokens(p.target)
+	}
 	w.lit(" WHERE ")
 	for i, k := range p.key {
 		if i > 0 {
@@ -99,6 +103,16 @@ func (w *writer) judged(own []part, prepared bool) {
 			w.external(v)
 		}
 	}, true)
+}
+
+// reference writes the table as the client named it, with its database: that of
+// the session may have changed since the statement was prepared.
+func (w *writer) reference() {
+	at := w.Plan.target
+	if next := at.from + 1; (next >= at.to || string(w.sql[w.toks[next].Start:w.toks[next].End]) != ".") && ascii(w.Table.Name.Schema) {
+		w.buf = append(quoteName(w.buf, w.Table.Name.Schema), '.')
+	}
+	w.tokens(at)
 }
 
 // shown writes a column as the text that messages show.

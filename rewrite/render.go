@@ -193,9 +193,19 @@ func (w *writer) tokens(p part) {
 		if i > p.from && w.toks[i].Start != w.toks[i-1].End {
 			w.buf = append(w.buf, ' ')
 		}
-		w.bytes(w.toks[i].Start, w.toks[i].End)
+		tok := w.toks[i]
+		w.buf = appendToken(w.buf, w.sql[tok.Start:tok.End], tok.Kind)
 	}
 	w.count(p)
+}
+
+// appendToken copies a token to another place. A name in double quotes stays one there
+// whatever sql_mode has become since the statement was prepared.
+func appendToken(dst, b []byte, kind sqltext.Kind) []byte {
+	if kind == sqltext.Quoted && b[0] == '"' && ascii(b) {
+		return quoteName(dst, strings.ReplaceAll(string(b[1:len(b)-1]), `""`, `"`))
+	}
+	return append(dst, b...)
 }
 
 // count records the client's parameters in p.

@@ -129,11 +129,11 @@ func (p *planner) alias(plan *Plan, name, next, to int) *Plan {
 		return nil
 	}
 	// The table as the client wrote it: shop . `products`.
-	ref := make([]string, 0, 3)
+	var ref []byte
 	for j := name; j < next; j++ {
-		ref = append(ref, string(p.Bytes(j)))
+		ref = appendToken(ref, p.Bytes(j), p.Tokens[j].Kind)
 	}
-	plan.qualifier = strings.Join(ref, "")
+	plan.qualifier = string(ref)
 	return nil
 }
 
