@@ -20,6 +20,7 @@ type dynamic struct {
 	// statement of the binary protocol, of which the client knows nothing.
 	st     *statement
 	kindOf control // prepareSQL or immediate
+	odd    bool    // something stands behind the text, and PREPARE will leave the one of that name
 	// barred is set where the server has, by its name, a statement in its place that fails:
 	// a routine may execute it, out of sight.
 	barred bool
@@ -81,7 +82,7 @@ func (s *session) dynamic(kind control, name string, stmt sqltext.Span) (done bo
 	if err := s.decide(sql); err != nil {
 		return true, err
 	}
-	d := dynamic{sql: string(sql), db: s.state.db, lex: s.state.lex, kindOf: kind, generation: s.rules.Generation}
+	d := dynamic{sql: string(sql), db: s.state.db, lex: s.state.lex, kindOf: kind, odd: at+1 < int(stmt.End), generation: s.rules.Generation}
 	d.verdict = s.judge(&d)
 	if kind == prepareSQL {
 		// Preparing writes nothing: it is EXECUTE that is refused. Until the server
@@ -135,7 +136,7 @@ func (s *session) prepareNoted(name string, stmt sqltext.Span, attrs []byte) err
 			if err := s.client.WritePacket(p); err != nil {
 				return err
 			}
-			if err := s.drop(name); err != nil {
+			if err := s.unnamed(name); err != nil {
 				return err
 			}
 			return s.client.Flush()

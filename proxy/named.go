@@ -58,6 +58,15 @@ func (s *session) drop(name string) error {
 	return s.closeAside(d.st.backend)
 }
 
+// unnamed is for a PREPARE that has failed: the server has dropped the statement of that
+// name before, unless it could not read the PREPARE itself.
+func (s *session) unnamed(name string) error {
+	if s.running.odd {
+		return nil
+	}
+	return s.drop(name)
+}
+
 // keep remembers a statement that the server has prepared by this name, in place of the
 // one that had the name.
 func (s *session) keep(name string, d dynamic) error {
@@ -80,7 +89,7 @@ func (s *session) prepareNamed(name string) error {
 		return err
 	}
 	if failed {
-		return s.drop(name) // the server has dropped the one of that name before
+		return s.unnamed(name)
 	}
 	p = bytes.Clone(p)
 	if ok, err = wire.ParseOK(p, s.caps); err != nil {

@@ -411,7 +411,7 @@ func (s *session) settle(kind control, name string, c changes, a *answer) {
 	}
 	if a.failed != nil {
 		if kind == prepareSQL {
-			s.drop(name) // the server has dropped the one of that name before
+			s.unnamed(name)
 		}
 		return
 	}
