@@ -253,24 +253,21 @@ func (s *session) executeNamed(d dynamic, stmt sqltext.Span, at int) (done bool,
 		}
 		return true, s.answerError(1210, "HY000", "Incorrect arguments to "+verb)
 	}
-	s.bindValues(st)
 	if st.plan == nil {
 		s.cur = st.text
 		return true, s.insertNamed(st)
 	}
 	s.srv.counters.guarded.Add(1)
-	if len(st.text.Hints) > 0 || len(s.text.Hints) == 0 {
-		s.cur = st.text
+	if len(st.text.Hints) == 0 && len(s.text.Hints) > 0 {
+		hint, refused := s.expectation() // beside EXECUTE
+		if refused != "" {
+			return true, s.refuse(st.plan.Table, "hint", refused)
+		}
+		s.hint = hint
 	}
-	hint, unread := s.expectation()
 	s.cur = st.text
-	if unread != "" {
-		return true, s.refuse(st.plan.Table, "hint", unread)
-	}
-	if refused := st.plan.Bind(st.text, s.values, hint, &s.binding); refused != nil {
-		return true, s.unbound(st.plan, refused)
-	}
-	return true, s.write(&guarded{plan: st.plan, st: st})
+	s.bindValues(st)
+	return true, s.bindWrite(&guarded{plan: st.plan, st: st}, s.values)
 }
 
 // insertNamed executes an INSERT that was prepared at SQL level.
