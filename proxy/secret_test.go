@@ -51,9 +51,9 @@ func TestNoSecretIsLogged(t *testing.T) {
 		"SET @ifmatch = 'CONST-MARKER'",
 		"SET @ifmatch = 3141592653",
 		// SQL-level statements.
-		"PREPARE s FROM 'UPDATE shop.products SET name=''CONST-MARKER'''",
+		"PREPARE s FROM 'REPLACE INTO shop.products SELECT ''CONST-MARKER'''",
 		"EXECUTE s",
-		"EXECUTE IMMEDIATE 'UPDATE shop.products SET name=''CONST-MARKER'''",
+		"EXECUTE IMMEDIATE 'REPLACE INTO shop.products SELECT ''CONST-MARKER'''",
 		"EXECUTE IMMEDIATE CONCAT('CONST-MARKER', 'shop.products')",
 		"CALL p('CONST-MARKER')",
 		// A doomed transaction.
