@@ -384,12 +384,13 @@ func TestNamesOfDynamicSQL(t *testing.T) {
 			around,
 			do(A, "EXECUTE q USING @p", conflict("expected version=2, found version=3")),
 		}},
-		{name: "under an sql_mode that is left", only: "mariadb", setup: products, policy: byVersion, steps: []step{
+		{name: "under an sql_mode that is left, and comes back", only: "mariadb", setup: products, policy: byVersion, steps: []step{
 			do(A, "SET sql_mode = 'ANSI_QUOTES'", fine),
 			do(A, `PREPARE q FROM 'UPDATE "products" SET "price"=? WHERE "id"=100'`, fine),
 			do(A, "SELECT price FROM products WHERE id=100", gives("99")),
-			do(A, "SET sql_mode = DEFAULT", fine),
-			do(A, "SET @p = 1", fine),
+			do(A, "SET sql_mode = DEFAULT, @p = 1", fine),
+			do(A, "EXECUTE q USING @p", refused("prepare it again")),
+			do(A, "SET sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES'", fine),
 			do(A, "EXECUTE q USING @p", affects(1)),
 			around,
 			do(A, "EXECUTE q USING @p", conflict("expected version=2, found version=3")),
