@@ -203,3 +203,65 @@ func TestCountingThroughCrashes(t *testing.T) {
 		})
 	}
 }
+
+// While somebody holds the row of a counter its callers wait, and are then served. A
+// call that waits for another counter's is not one of them.
+func TestCountingWaitsForAHeldRow(t *testing.T) {
+	server.Each(t, func(t *testing.T, s *server.Server) {
+		shop, p := shopOf(t, s, "", "tables: {}")
+		conns := callers(t, 40, shop, p.server(s))
+		held, other := "/"+shop+"/held", "/"+shop+"/other"
+		if first, _, err := allocate(conns[0], held, 1); err != nil || first != 1 {
+			t.Fatal(first, err)
+		}
+		holder := session(t, s, "root", "", "")
+		execute(t, holder, "BEGIN")
+		execute(t, holder, "UPDATE ifmatch.counters SET value = value + 1000 WHERE name = '"+held+"'")
+		var mu sync.Mutex
+		given := map[int64]bool{}
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			together(conns[1:], func(_ int, conn *sql.Conn) {
+				first, _, err := allocate(conn, held, 1)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				if given[first] || first <= 1001 {
+					t.Errorf("number %d, after a counter that was put to 1001", first)
+				}
+				given[first] = true
+			})
+		})
+		if first, _, err := allocate(conns[0], other, 1); err != nil || first != 1 {
+			t.Errorf("another counter gives %d, error %v", first, err)
+		}
+		execute(t, holder, "COMMIT")
+		wg.Wait()
+		if len(given) != 39 {
+			t.Errorf("%d of 39 callers have a number", len(given))
+		}
+	})
+}
+
+// A ledger that is dropped while the proxy runs is made anew, and counters begin at 0.
+func TestCountingInANewLedger(t *testing.T) {
+	server.Each(t, func(t *testing.T, s *server.Server) {
+		shop, p := shopOf(t, s, "", "tables: {}")
+		for _, drop := range []string{"", "DROP TABLE ifmatch.counters", "DROP PROCEDURE ifmatch.allocids", "DROP DATABASE ifmatch"} {
+			if drop != "" {
+				execute(t, session(t, s, "root", "", ""), drop)
+			}
+			conn := session(t, p.server(s), "root", shop, "") // an old one has the server's leave for a second
+			want := int64(1)
+			if drop == "DROP PROCEDURE ifmatch.allocids" {
+				want = 2
+			}
+			if first, _, err := allocate(conn, "/"+shop, 1); err != nil || first != want {
+				t.Errorf("after %q: number %d, error %v", drop, first, err)
+			}
+		}
+	})
+}

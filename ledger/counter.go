@@ -1,7 +1,7 @@
 package ledger
 
 import (
-	"context"
+	"database/sql/driver"
 	"errors"
 	"sync"
 	"time"
@@ -18,8 +18,11 @@ const (
 	maxKnown = 10_000
 	// maxBatch bounds what is served by one write.
 	maxBatch = 1024
-	// countTimeout bounds one write with all its tries.
+	// countTimeout bounds one use of a connection.
 	countTimeout = 10 * time.Second
+	// countPatience bounds the time from a call to the beginning of the write that
+	// serves it.
+	countPatience = 20 * time.Second
 )
 
 // counters are the counters that were used lately.
@@ -30,12 +33,12 @@ type counters struct {
 	known *lru.Cache[string, *counter]
 }
 
-func newCounters(l *Ledger) *counters {
+func newCounters(l *Ledger, connector driver.Connector) *counters {
 	known, err := lru.New[string, *counter](maxKnown)
 	if err != nil {
 		panic(err) // the size is not positive
 	}
-	return &counters{store: counterStore{ledger: l}, known: known}
+	return &counters{store: counterStore{ledger: l, conns: newCounterConns(connector)}, known: known}
 }
 
 // counter serves the calls of one counter in the order in which they come. While a
@@ -57,6 +60,7 @@ type counter struct {
 // request is one call.
 type request struct {
 	op    Op
+	since time.Time
 	out   Numbers
 	err   error
 	leads bool // it is this caller's turn to serve the queue
@@ -65,8 +69,8 @@ type request struct {
 
 // Count carries out op on the counter of that name, which begins at 0 where it does
 // not exist. What it takes is committed when it returns, and will not be given to
-// anybody else. It waits until ctx is done; the error is a *CounterError.
-func (l *Ledger) Count(ctx context.Context, name string, op Op) (Numbers, error) {
+// anybody else. Its wait has a bound; the error is a *CounterError.
+func (l *Ledger) Count(name string, op Op) (Numbers, error) {
 	switch {
 	case name == "":
 		return Numbers{}, wrong("a counter needs a name")
@@ -80,7 +84,7 @@ func (l *Ledger) Count(ctx context.Context, name string, op Op) (Numbers, error)
 			c = other
 		}
 	}
-	out, err := c.count(ctx, &l.counters.store, op)
+	out, err := c.count(&l.counters.store, op)
 	var known *CounterError
 	if errors.As(err, &known) && known.Counter == "" {
 		named := *known
@@ -91,21 +95,14 @@ func (l *Ledger) Count(ctx context.Context, name string, op Op) (Numbers, error)
 }
 
 // count waits for its turn, and serves the queue when it is this caller's.
-func (c *counter) count(ctx context.Context, store *counterStore, op Op) (Numbers, error) {
+func (c *counter) count(store *counterStore, op Op) (Numbers, error) {
 	r := &request{op: op}
 	c.mu.Lock()
 	c.queue = append(c.queue, r)
 	if c.busy {
-		r.ready = make(chan struct{}, 1)
+		r.since, r.ready = time.Now(), make(chan struct{}, 1)
 		c.mu.Unlock()
-		select {
-		case <-r.ready:
-		case <-ctx.Done():
-			if c.leave(r) {
-				return Numbers{}, &CounterError{Kind: Failed, Text: "others were served for too long"}
-			}
-			<-r.ready // it is being served, which has a bound of its own
-		}
+		<-r.ready // who serves now does so in bounded time, and so do those before
 		if !r.leads {
 			return r.out, r.err
 		}
@@ -115,19 +112,6 @@ func (c *counter) count(ctx context.Context, store *counterStore, op Op) (Number
 	}
 	c.serve(store)
 	return r.out, r.err
-}
-
-// leave takes a call back that nobody has begun to serve.
-func (c *counter) leave(r *request) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for i, waiting := range c.queue {
-		if waiting == r && !r.leads {
-			c.queue = append(c.queue[:i], c.queue[i+1:]...)
-			return true
-		}
-	}
-	return false
 }
 
 // serve carries out what is in the queue, the caller's own among it, and leaves what
@@ -141,11 +125,18 @@ func (c *counter) serve(store *counterStore) {
 	c.queue = c.queue[len(batch):]
 	c.mu.Unlock()
 
-	// It is for all of them, so it does not end with the caller's patience.
-	ctx, cancel := context.WithTimeout(context.Background(), countTimeout)
-	defer cancel()
-	c.carryOut(ctx, store, batch)
+	for _, r := range batch {
+		r.err = errUnserved
+	}
+	defer c.leave(batch) // whatever becomes of this session, others go on
+	c.carryOut(store, patient(batch))
+}
 
+// errUnserved is the error of calls whose serving came to no end.
+var errUnserved = &CounterError{Kind: Uncertain, Text: "serving it failed in the proxy"}
+
+// leave gives the callers of a batch their answers, and the queue to the next one.
+func (c *counter) leave(batch []*request) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, r := range batch {
@@ -159,6 +150,23 @@ func (c *counter) serve(store *counterStore) {
 	}
 }
 
+// patient gives those of a batch that have not waited for too long. The others have
+// an error.
+func patient(batch []*request) []*request {
+	if first := batch[0]; first.ready == nil || time.Since(first.since) < countPatience {
+		return batch // it has waited longest
+	}
+	served := make([]*request, 0, len(batch))
+	for _, r := range batch {
+		if time.Since(r.since) < countPatience {
+			served = append(served, r)
+			continue
+		}
+		r.err = &CounterError{Kind: Failed, Text: "others were served for too long"}
+	}
+	return served
+}
+
 // apply carries out a batch on s, which is not written yet.
 func apply(batch []*request, s state) state {
 	for _, r := range batch {
@@ -168,21 +176,30 @@ func apply(batch []*request, s state) state {
 }
 
 const (
-	// maxTries bounds the tries of a write that others came before.
+	// maxTries bounds the tries of a write that others came before, and triesEnd the
+	// time in which one is begun.
 	maxTries = 20
+	triesEnd = 10 * time.Second
 	// wary is for how many writes a counter is taken for contended.
 	wary = 64
 )
 
 // carryOut serves a batch by one write, or by a reading where nothing changes.
-func (c *counter) carryOut(ctx context.Context, store *counterStore, batch []*request) {
+func (c *counter) carryOut(store *counterStore, batch []*request) {
+	if len(batch) == 0 {
+		return
+	}
 	var err error
-	for range maxTries {
+	begin := time.Now()
+	for try := range maxTries {
+		if try > 0 && time.Since(begin) > triesEnd {
+			break
+		}
 		var done bool
 		if c.contended > 0 {
-			done, err = c.underLock(ctx, store, batch)
+			done, err = c.underLock(store, batch)
 		} else {
-			done, err = c.optimistically(ctx, store, batch)
+			done, err = c.optimistically(store, batch)
 		}
 		if done {
 			return
@@ -203,10 +220,10 @@ func (c *counter) carryOut(ctx context.Context, store *counterStore, batch []*re
 
 // optimistically writes on condition that the row is what it was. done is false
 // where it is not.
-func (c *counter) optimistically(ctx context.Context, store *counterStore, batch []*request) (done bool, err error) {
+func (c *counter) optimistically(store *counterStore, batch []*request) (done bool, err error) {
 	read := false
 	if !c.sure {
-		if c.last, err = store.read(ctx, c.name); err != nil {
+		if c.last, err = store.read(c.name); err != nil {
 			return false, err
 		}
 		read = true
@@ -214,7 +231,7 @@ func (c *counter) optimistically(ctx context.Context, store *counterStore, batch
 	next := apply(batch, c.last)
 	if next == c.last && !read {
 		// Nothing to write, so that nothing says whether the row is still the same.
-		if c.last, err = store.read(ctx, c.name); err != nil {
+		if c.last, err = store.read(c.name); err != nil {
 			return false, err
 		}
 		next, read = apply(batch, c.last), true
@@ -223,16 +240,16 @@ func (c *counter) optimistically(ctx context.Context, store *counterStore, batch
 		c.sure = true
 		return true, nil
 	}
-	if done, err = store.swap(ctx, c.name, c.last, &next); done {
+	if done, err = store.swap(c.name, c.last, &next); done {
 		c.last, c.sure = next, true
 	}
 	return done, err
 }
 
 // underLock locks the row, so that nobody comes before.
-func (c *counter) underLock(ctx context.Context, store *counterStore, batch []*request) (done bool, err error) {
+func (c *counter) underLock(store *counterStore, batch []*request) (done bool, err error) {
 	var before, after state
-	done, err = store.locked(ctx, c.name, func(s state) state {
+	done, err = store.locked(c.name, func(s state) state {
 		before, after = s, apply(batch, s)
 		after.there = s.there || after != s
 		return after

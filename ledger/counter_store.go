@@ -2,10 +2,11 @@ package ledger
 
 import (
 	"context"
-	"database/sql"
 	"database/sql/driver"
 	"errors"
-	"sync"
+	"fmt"
+	"io"
+	"strconv"
 
 	"github.com/go-sql-driver/mysql"
 )
@@ -24,160 +25,163 @@ const (
 // counterStore reads and writes the rows of counters.
 type counterStore struct {
 	ledger *Ledger
-
-	mu       sync.Mutex
-	prepared map[string]*sql.Stmt
+	conns  *counterConns
 }
 
-// statement gives a statement, prepared on each connection that it is used on.
-func (c *counterStore) statement(ctx context.Context, text string) (*sql.Stmt, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if st := c.prepared[text]; st != nil {
-		return st, nil
-	}
-	st, err := c.ledger.db.PrepareContext(ctx, text)
-	if lost(err) {
-		// The schema was dropped while the proxy runs.
-		if err := c.ledger.Make(ctx); err != nil {
-			return nil, failed(err)
-		}
-		st, err = c.ledger.db.PrepareContext(ctx, text)
-	}
-	if err != nil {
-		return nil, failed(err)
-	}
-	if c.prepared == nil {
-		c.prepared = map[string]*sql.Stmt{}
-	}
-	c.prepared[text] = st
-	return st, nil
-}
-
-// again drops what is prepared where the error says that a table is gone: to
-// prepare anew makes it.
-func (c *counterStore) again(err error) bool {
+// mend makes what an error says is missing of the schema, which somebody has dropped
+// while the proxy runs. It gives whether that was done.
+func (s *counterStore) mend(err error) bool {
 	if !lost(err) {
 		return false
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, st := range c.prepared {
-		st.Close()
-	}
-	clear(c.prepared)
-	return true
+	ctx, cancel := context.WithTimeout(context.Background(), countTimeout)
+	defer cancel()
+	return s.ledger.Make(ctx) == nil
 }
 
 // read gives the state of a counter.
-func (c *counterStore) read(ctx context.Context, name string) (state, error) {
+func (s *counterStore) read(name string) (at state, err error) {
 	for again := true; ; again = false {
-		st, err := c.statement(ctx, readCounter)
-		if err != nil {
-			return state{}, err
-		}
-		s, err := scan(st.QueryRowContext(ctx, name))
-		if again && c.again(err) {
+		err = s.conns.with(func(c *counterConn) error {
+			at, err = c.read(readCounter, name)
+			return err
+		})
+		if again && s.mend(err) {
 			continue
 		}
-		return s, failed(err)
+		return at, failed(err)
 	}
 }
 
-func scan(row *sql.Row) (state, error) {
-	var s state
-	var first, last sql.NullInt64
-	switch err := row.Scan(&s.value, &s.turns, &first, &last, &s.Ends); {
-	case errors.Is(err, sql.ErrNoRows):
+// read gives the state of a counter by one of the statements that read it.
+func (c *counterConn) read(text, name string) (state, error) {
+	st, err := c.statement(text)
+	if err != nil {
+		return state{}, err
+	}
+	rows, err := st.(driver.StmtQueryContext).QueryContext(context.Background(), named(name))
+	if err != nil {
+		return state{}, err
+	}
+	defer rows.Close()
+	row := make([]driver.Value, 5)
+	switch err := rows.Next(row); {
+	case err == io.EOF:
 		return state{}, nil
 	case err != nil:
 		return state{}, err
 	}
-	s.there, s.First, s.Last = true, first.Int64, last.Int64
-	return s, nil
+	var s state
+	for _, column := range []struct {
+		value driver.Value
+		into  *int64
+	}{{row[0], &s.value}, {row[2], &s.First}, {row[3], &s.Last}} {
+		if column.value == nil {
+			continue // no range
+		}
+		n, ok := column.value.(int64)
+		if !ok {
+			return state{}, fmt.Errorf("a counter's row has a %T", column.value)
+		}
+		*column.into = n
+	}
+	// The driver gives what is beyond the BIGINT as text.
+	if s.turns, err = strconv.ParseUint(fmt.Sprint(row[1]), 10, 64); err != nil {
+		return state{}, fmt.Errorf("a counter's turns: %w", err)
+	}
+	s.there, s.Ends = true, row[4] != int64(0)
+	return s, nil // closing reads over the rest
 }
 
-// columns gives a state as the statements take it.
-func (s *state) columns() []any {
-	first := sql.NullInt64{Int64: s.First, Valid: s.Given()}
-	last := sql.NullInt64{Int64: s.Last, Valid: s.Given()}
-	return []any{s.value, s.turns, first, last, s.Ends}
+// named gives arguments as drivers take them.
+func named(values ...driver.Value) []driver.NamedValue {
+	args := make([]driver.NamedValue, len(values))
+	for i, v := range values {
+		args[i] = driver.NamedValue{Ordinal: i + 1, Value: v}
+	}
+	return args
+}
+
+// columns appends a state as the statements take it.
+func (s *state) columns(dst []driver.Value) []driver.Value {
+	var first, last driver.Value
+	if s.Given() {
+		first, last = s.First, s.Last
+	}
+	return append(dst, s.value, s.turns, first, last, s.Ends)
 }
 
 // swap writes a state in the place of another. done is false where it was not
 // there any longer.
-func (c *counterStore) swap(ctx context.Context, name string, before state, after *state) (done bool, err error) {
+func (s *counterStore) swap(name string, before state, after *state) (done bool, err error) {
 	after.there = true
-	if !before.there {
-		_, err := c.exec(ctx, nil, makeCounter, append(after.columns(), name)...)
-		if number(err) == errDuplicate {
-			return false, nil
-		}
-		return err == nil, outcome(err)
+	args := append(after.columns(make([]driver.Value, 0, 11)), name)
+	text := makeCounter
+	if before.there {
+		text, args = swapCounter, before.columns(args)
 	}
-	args := append(append(after.columns(), name), before.columns()...)
-	n, err := c.exec(ctx, nil, swapCounter, args...)
-	if retriable(err) {
+	err = s.conns.with(func(c *counterConn) error {
+		n, err := c.exec(text, named(args...))
+		done = n > 0
+		return err
+	})
+	if number(err) == errDuplicate || retriable(err) || s.mend(err) {
 		return false, nil
 	}
-	return n > 0, outcome(err)
-}
-
-// exec runs a write, in tx or by itself.
-func (c *counterStore) exec(ctx context.Context, tx *sql.Tx, text string, args ...any) (rows int64, err error) {
-	st, err := c.statement(ctx, text)
-	if err != nil {
-		return 0, err
-	}
-	if tx != nil {
-		st = tx.StmtContext(ctx, st)
-	}
-	result, err := st.ExecContext(ctx, args...)
-	if err != nil {
-		c.again(err)
-		return 0, err
-	}
-	return result.RowsAffected()
+	return done && err == nil, outcome(err)
 }
 
 // locked writes what change makes of the row, which is locked meanwhile. done is
 // false where somebody else has made it.
-func (c *counterStore) locked(ctx context.Context, name string, change func(state) state) (done bool, err error) {
-	lock, err := c.statement(ctx, lockCounter)
-	if err != nil {
-		return false, err
-	}
-	tx, err := c.ledger.db.BeginTx(ctx, nil)
-	if err != nil {
-		return false, failed(err)
-	}
-	defer func() { _ = tx.Rollback() }() // does nothing behind a COMMIT
-	before, err := scan(tx.StmtContext(ctx, lock).QueryRowContext(ctx, name))
-	if err != nil {
-		c.again(err)
-		if retriable(err) {
-			return false, nil
+func (s *counterStore) locked(name string, change func(state) state) (done bool, err error) {
+	committing := false
+	err = s.conns.with(func(c *counterConn) error {
+		if err := c.say("BEGIN"); err != nil {
+			return err
 		}
-		return false, failed(err)
+		err := c.change(name, change)
+		if err != nil {
+			if number(err) != 0 {
+				if rollback := c.say("ROLLBACK"); rollback != nil {
+					return rollback
+				}
+			}
+			return err
+		}
+		committing = true
+		err = c.say("COMMIT")
+		if errors.Is(err, driver.ErrBadConn) {
+			committing = false // it was not sent
+		}
+		return err
+	})
+	switch {
+	case err == nil:
+		return true, nil
+	case committing:
+		return false, outcome(err)
+	case number(err) == errDuplicate, retriable(err), s.mend(err):
+		return false, nil
+	}
+	return false, failed(err) // not committed
+}
+
+// change writes what change makes of the row in the transaction at hand.
+func (c *counterConn) change(name string, change func(state) state) error {
+	before, err := c.read(lockCounter, name)
+	if err != nil {
+		return err
 	}
 	after := change(before)
 	if after == before {
-		return true, nil
+		return nil
 	}
 	text := putCounter
 	if !before.there {
 		text = makeCounter
 	}
-	if _, err := c.exec(ctx, tx, text, append(after.columns(), name)...); err != nil {
-		if number(err) == errDuplicate || retriable(err) {
-			return false, nil
-		}
-		return false, failed(err) // not committed
-	}
-	if err := tx.Commit(); err != nil {
-		return false, outcome(err)
-	}
-	return true, nil
+	_, err = c.exec(text, named(append(after.columns(make([]driver.Value, 0, 6)), name)...))
+	return err
 }
 
 // Errors of the server that are acted on.
@@ -203,10 +207,10 @@ func number(err error) uint16 {
 func lost(err error) bool { n := number(err); return n == errNoDatabase || n == errNoTable }
 
 // retriable reports whether the server has undone all of it, and may do it next
-// time. What is missing was made anew by then.
+// time.
 func retriable(err error) bool {
 	n := number(err)
-	return n == errLockWait || n == errDeadlock || n == errNeedPrepare || lost(err)
+	return n == errLockWait || n == errDeadlock || n == errNeedPrepare
 }
 
 // failed makes a CounterError of an error of which it is sure that nothing was taken.
@@ -222,7 +226,8 @@ func failed(err error) error {
 // what was not sent, has taken nothing.
 func outcome(err error) error {
 	var known *CounterError
-	if err == nil || errors.As(err, &known) || number(err) != 0 || errors.Is(err, driver.ErrBadConn) {
+	var dial *dialError
+	if err == nil || errors.As(err, &known) || number(err) != 0 || errors.Is(err, driver.ErrBadConn) || errors.As(err, &dial) || errors.Is(err, errClosed) {
 		return failed(err)
 	}
 	return &CounterError{Kind: Uncertain, Text: "the connection to the ledger broke, and numbers may have been taken that nobody gets", err: err}

@@ -38,12 +38,19 @@ func Open(connector driver.Connector) *Ledger {
 	var id [16]byte
 	rand.Read(id[:])
 	l := &Ledger{db: db, proxy: hex.EncodeToString(id[:])}
-	l.counters = newCounters(l)
+	l.counters = newCounters(l, connector)
 	return l
 }
 
+// CountOver has counters use connections of another connector, one that dials by Dial
+// and sets no timeouts of its own. It is for a ledger that is not used yet.
+func (l *Ledger) CountOver(connector driver.Connector) { l.counters = newCounters(l, connector) }
+
 // Close closes the connections.
-func (l *Ledger) Close() error { return l.db.Close() }
+func (l *Ledger) Close() error {
+	l.counters.store.conns.close()
+	return l.db.Close()
+}
 
 // session is a connector whose connections mean the same whatever the server's
 // defaults are: each statement by itself, reading what is committed, in UTC and

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"context"
 	"slices"
 	"strconv"
 
@@ -76,10 +75,8 @@ func (s *session) take(plan *rewrite.Plan, n int) (numbers ledger.Numbers, taken
 	if s.srv.cfg.Ledger == nil {
 		return numbers, false, s.refuse(plan.Table, "numbering", noLedger)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), countPatience)
-	defer cancel()
 	counter, _ := plan.Counter()
-	if numbers, err = s.srv.cfg.Ledger.Count(ctx, counter, ledger.Alloc(int64(n))); err != nil {
+	if numbers, err = s.srv.cfg.Ledger.Count(counter, ledger.Alloc(int64(n))); err != nil {
 		return numbers, false, s.answerNumberError(err)
 	}
 	for i := range n {

@@ -213,8 +213,8 @@ func (s *session) lacksLedger() *rewrite.Plan {
 	return &rewrite.Plan{Verdict: rewrite.Refuse, Reason: noLedger}
 }
 
-// countPatience bounds a client's wait for a number.
-const countPatience = 20 * time.Second
+// makePatience bounds a client's wait for a ledger that has to be made anew.
+const makePatience = 20 * time.Second
 
 // countOn asks the counter that the first argument names.
 func (s *session) countOn(r *numberingRoutine, args []rewrite.Value) (ledger.Numbers, error) {
@@ -229,9 +229,7 @@ func (s *session) countOn(r *numberingRoutine, args []rewrite.Value) (ledger.Num
 	if err != nil {
 		return ledger.Numbers{}, err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), countPatience)
-	defer cancel()
-	return s.srv.cfg.Ledger.Count(ctx, args[0].Text, op)
+	return s.srv.cfg.Ledger.Count(args[0].Text, op)
 }
 
 // answerNumberError answers a call that gave no number.
@@ -291,7 +289,7 @@ const (
 
 // makeLedger makes the ledger anew, which somebody has dropped while the proxy runs.
 func (s *session) makeLedger() bool {
-	ctx, cancel := context.WithTimeout(context.Background(), countPatience)
+	ctx, cancel := context.WithTimeout(context.Background(), makePatience)
 	defer cancel()
 	if err := s.srv.cfg.Ledger.Make(ctx); err != nil {
 		s.log.Error("the ledger could not be made", "error", err)

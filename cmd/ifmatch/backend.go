@@ -46,10 +46,23 @@ func openAccount(cfg *conf.Config, backend *certs.Backend, readTimeout time.Dura
 // accountConnector makes the service account's connections, over TLS as backend
 // has it.
 func accountConnector(cfg *conf.Config, backend *certs.Backend, readTimeout time.Duration) (driver.Connector, error) {
+	dsn, err := accountConfig(cfg, backend)
+	if err != nil {
+		return nil, err
+	}
+	dsn.Timeout, dsn.ReadTimeout, dsn.WriteTimeout = 5*time.Second, readTimeout, 30*time.Second
+	connector, err := mysql.NewConnector(dsn)
+	if err != nil {
+		return nil, fmt.Errorf("service account: %w", err)
+	}
+	return connector, nil
+}
+
+// accountConfig is how the service account connects, without timeouts.
+func accountConfig(cfg *conf.Config, backend *certs.Backend) (*mysql.Config, error) {
 	dsn := mysql.NewConfig()
 	dsn.User, dsn.Passwd = cfg.ServiceUser, cfg.ServicePassword
 	dsn.Net, dsn.Addr = "tcp", cfg.Backend
-	dsn.Timeout, dsn.ReadTimeout, dsn.WriteTimeout = 5*time.Second, readTimeout, 30*time.Second
 	dsn.Logger = quiet{}
 	if backend == nil {
 		var err error
@@ -61,11 +74,7 @@ func accountConnector(cfg *conf.Config, backend *certs.Backend, readTimeout time
 		dsn.TLS = tlsConfig
 		dsn.AllowFallbackToPlaintext = cfg.BackendTLS == conf.TLSPreferred
 	}
-	connector, err := mysql.NewConnector(dsn)
-	if err != nil {
-		return nil, fmt.Errorf("service account: %w", err)
-	}
-	return connector, nil
+	return dsn, nil
 }
 
 // openBeside opens connections of the service account on which the tokens of
@@ -96,7 +105,18 @@ func openLedger(cfg *conf.Config, backend *certs.Backend) (*ledger.Ledger, error
 	if err != nil {
 		return nil, err
 	}
-	return ledger.Open(connector), nil
+	dsn, err := accountConfig(cfg, backend)
+	if err != nil {
+		return nil, err
+	}
+	dsn.Timeout, dsn.DialFunc = 5*time.Second, ledger.Dial
+	counting, err := mysql.NewConnector(dsn)
+	if err != nil {
+		return nil, fmt.Errorf("service account: %w", err)
+	}
+	l := ledger.Open(connector)
+	l.CountOver(counting)
+	return l, nil
 }
 
 // makeLedger makes what is missing of the ledger. Where it cannot, that is an
