@@ -24,6 +24,10 @@ type credentials struct {
 	// server asks for a switch. Empty for the one that the server's greeting names.
 	plugin string
 	tls    *tls.Config // nil for a plain connection
+	// charset is the number of a collation; 0 for utf8mb4_general_ci.
+	charset byte
+	// takes are capabilities that the client takes whatever the greeting says.
+	takes wire.Capability
 }
 
 // noPlugin is a name that no server knows, so that it asks for a switch.
@@ -49,7 +53,10 @@ func (c credentials) login(t testing.TB, addr string, caps wire.Capability) (r *
 	}
 	r.id, r.greeting = greeting.ConnectionID, greeting
 	r.caps = caps & (greeting.Capabilities | wire.ClientConnectWithDB)
-	h := wire.HandshakeResponse{Capabilities: r.caps, MaxPacket: 1 << 30, Charset: 45, User: c.user, Database: c.db, Plugin: c.plugin}
+	h := wire.HandshakeResponse{Capabilities: r.caps | c.takes, MaxPacket: 1 << 30, Charset: 45, User: c.user, Database: c.db, Plugin: c.plugin}
+	if c.charset != 0 {
+		h.Charset = c.charset
+	}
 	if c.tls != nil {
 		r.send(wire.AppendSSLRequest(nil, r.caps, h.MaxPacket, h.Charset))
 		ctx, cancel := context.WithTimeout(context.Background(), patience)

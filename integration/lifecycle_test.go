@@ -206,8 +206,8 @@ func TestTheBackendDiesAndComesBack(t *testing.T) {
 				t.Error("an idle session is told something without having asked")
 			}
 			_, err = p.server(s).Open(t, "store").Conn(context.Background())
-			if !errors.As(err, &e) || e.Number != 2003 {
-				t.Errorf("a new session: %v, want error 2003", err)
+			if !errors.As(err, &e) || e.Number != 2003 || !strings.Contains(e.Message, s.Addr) {
+				t.Errorf("a new session: %v, want error 2003 with %s", err, s.Addr)
 			}
 			s.Restart(t)
 			app := session(t, p.server(s), "root", "store", "")

@@ -187,7 +187,7 @@ func (r *raw) prepare(text string) wire.PrepareOK {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	for _, n := range []uint16{ok.Params, ok.Columns} {
+	for _, n := range []int{int(ok.Params), int(ok.Columns)} {
 		if n > 0 && !r.caps.Has(wire.ClientDeprecateEOF) {
 			n++
 		}

@@ -221,6 +221,9 @@ func (s *session) planAgain(st *statement) error {
 		st.refused = refused.Reason
 		return nil
 	}
+	if st.refused != "" {
+		return nil
+	}
 	if st.refused = s.renumber(st); st.refused != "" {
 		st.generation = 0 // to be tried again
 		return nil

@@ -58,6 +58,7 @@ func (s *session) prepare() error {
 	if err != nil {
 		return err
 	}
+	s.lastStmt = 0 // so that what is sent behind it does not execute another where it fails
 	if s.tx.doomed != nil {
 		if done, err := s.prepareInDoom(p[1:]); done {
 			return err
@@ -166,7 +167,9 @@ func (s *session) planStatement(st *statement) (refused *rewrite.Plan) {
 			st.watched = unjudged
 			return nil
 		}
-		return &rewrite.Plan{Verdict: rewrite.Refuse, Reason: "PREPARE within a prepared statement cannot be judged"}
+		// No server prepares it; should one do so, it is not executed.
+		st.refused = "PREPARE within a prepared statement cannot be judged"
+		return nil
 	}
 	st.changes = changesOf(st.kind, st.text, st.stmt)
 	if st.kind == call {
