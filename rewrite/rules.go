@@ -5,11 +5,11 @@
 package rewrite
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"unicode/utf8"
 
 	"ifmatch/policy"
 	"ifmatch/schema"
@@ -28,7 +28,7 @@ type Rules struct {
 	tables   map[schema.Name]*Table
 	views    map[schema.Name]schema.Name // view → guarded table that it reaches
 	routines map[schema.Name]schema.Name // routine → guarded table that it may write
-	words    map[string]bool             // what Mentions looks for, in lower case; true where MentionsRaw does, too
+	words    wordSet                     // what Mentions looks for
 	wide     bool                        // one of the names is not plain ASCII
 	schemas  map[string]bool             // schemas that hold a guarded table, folded
 	foldCase bool
@@ -89,7 +89,6 @@ func Compile(p *policy.Policy, c *schema.Catalog) *Rules {
 		Policy:     p,
 		Catalog:    c,
 		tables:     map[schema.Name]*Table{},
-		words:      map[string]bool{},
 		schemas:    map[string]bool{},
 		foldCase:   c.LowerCaseTableNames != 0,
 	}
@@ -123,14 +122,16 @@ func Compile(p *policy.Policy, c *schema.Catalog) *Rules {
 	if len(names) > 0 {
 		// A text that is made at run time may name any table, and what drops a
 		// database names none.
-		r.words["prepare"], r.words["execute"], r.words["drop"] = true, true, false
+		r.words.add("prepare", true)
+		r.words.add("execute", true)
+		r.words.add("drop", false)
 	}
 	return r
 }
 
 // word makes statements that have the name in them looked at.
 func (r *Rules) word(name string) {
-	r.words[lower(name)] = true
+	r.words.add(lower(name), true)
 	r.wide = r.wide || !ascii(name)
 }
 
@@ -310,36 +311,31 @@ func (t *Table) VersionText() string {
 // policy guards or that reaches it, or run a text that could. A statement of
 // which this is false touches no guarded table by name. It does not allocate.
 func (r *Rules) Mentions(t *sqltext.Text, stmt sqltext.Span) bool {
-	var low [64]byte
 	for i := int(stmt.Start); i < int(stmt.End); i++ {
 		b := t.Bytes(i)
+		doubled := false // a quote stands for itself
 		switch t.Tokens[i].Kind {
 		case sqltext.Word:
 		case sqltext.Quoted:
 			b = b[1 : len(b)-1]
+			doubled = bytes.IndexByte(b, '`') >= 0 || bytes.IndexByte(b, '"') >= 0
 		default:
 			continue
 		}
-		plain := len(b) <= len(low)
-		for j := 0; plain && j < len(b); j++ {
-			c := b[j]
-			if c >= 'A' && c <= 'Z' {
-				c += 'a' - 'A'
-			}
-			low[j] = c
-			plain = c < utf8.RuneSelf && c != '`' && c != '"'
-		}
-		if plain {
-			if _, found := r.words[string(low[:len(b)])]; found {
+		if !doubled {
+			has, sure := r.words.hasWord(b)
+			if has {
 				return true
 			}
-			continue
+			if sure {
+				continue
+			}
 		}
 		name, ok := t.Name(i)
 		if !ok || r.wide && !ascii(b) && !t.UTF8() {
 			return true
 		}
-		if _, found := r.words[lower(name)]; found {
+		if r.words.has(lower(name)) {
 			return true
 		}
 	}
@@ -350,7 +346,7 @@ func (r *Rules) Mentions(t *sqltext.Text, stmt sqltext.Span) bool {
 // whether the bytes of one of the names occur in it at all, in any case.
 func (r *Rules) MentionsRaw(sql []byte) bool {
 	low := lower(string(sql))
-	for w, raw := range r.words {
+	for w, raw := range r.words.raw {
 		if raw && strings.Contains(low, w) {
 			return true
 		}

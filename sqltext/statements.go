@@ -8,17 +8,17 @@ package sqltext
 func (t *Text) Statements(dst []Span) []Span {
 	n := len(t.Tokens)
 	for start := 0; start < n; {
-		if t.IsOp(start, ";") {
+		if t.semicolon(start) {
 			start++
 			continue
 		}
 		end := start
-		for end < n && !t.IsOp(end, ";") {
+		for end < n && !t.semicolon(end) {
 			end++
 		}
 		if end < n && t.compound(start, end) {
 			end = n
-			for t.IsOp(end-1, ";") {
+			for t.semicolon(end - 1) {
 				end--
 			}
 		}
@@ -26,6 +26,12 @@ func (t *Text) Statements(dst []Span) []Span {
 		start = end + 1
 	}
 	return dst
+}
+
+// semicolon reports whether token i, which there is, is a semicolon.
+func (t *Text) semicolon(i int) bool {
+	tok := t.Tokens[i]
+	return tok.Kind == Op && t.SQL[tok.Start] == ';'
 }
 
 // compound reports whether the statement that starts at start, of which the

@@ -1,0 +1,51 @@
+package proxy
+
+import (
+	"testing"
+
+	"ifmatch/rewrite"
+)
+
+// BenchmarkPlanHit is what judging a statement costs that was seen before: its
+// lex, the look-up of its plan, and for a guarded one key, expectation and the
+// text that is sent. It is the whole of what a guard adds on the proxy's side.
+func BenchmarkPlanHit(b *testing.B) {
+	for _, kind := range []struct {
+		name, sql string
+		verdict   rewrite.Verdict
+	}{
+		{"update", "UPDATE products SET name = 'a new name', price = 12.50, stock = 7 WHERE id = 100 AND version = 9", rewrite.Guard},
+		{"select", "SELECT name, price FROM products WHERE id = 100", rewrite.Pass},
+		{"unguarded", "SELECT c.id, c.name FROM customers c WHERE c.id = 100", rewrite.Pass},
+	} {
+		b.Run(kind.name, func(b *testing.B) {
+			s, _ := alone(b, serverCaps)
+			sql := []byte(kind.sql)
+			judge := func() {
+				if err := s.text.Lex(sql, &s.state.lex); err != nil {
+					b.Fatal(err)
+				}
+				s.spans = s.text.Statements(s.spans[:0])
+				classify(&s.text, s.spans[0])
+				if !s.rules.Mentions(&s.text, s.spans[0]) {
+					return
+				}
+				plan := s.plan(&s.text, s.spans[0], s.state.db)
+				if plan.Verdict != kind.verdict {
+					b.Fatalf("the verdict is %s", plan.Verdict)
+				}
+				if plan.Verdict == rewrite.Guard {
+					if refused := plan.Bind(&s.text, nil, nil, &s.binding); refused != nil {
+						b.Fatal(refused)
+					}
+					s.out = plan.AppendText(s.out[:0], &s.text, &s.binding)
+				}
+			}
+			judge()
+			b.ReportAllocs()
+			for b.Loop() {
+				judge()
+			}
+		})
+	}
+}
