@@ -49,3 +49,34 @@ func BenchmarkPlanHit(b *testing.B) {
 		})
 	}
 }
+
+// The cache is bounded, counts what it does, and keeps nothing of rules that
+// are no longer in force.
+func TestPlanCache(t *testing.T) {
+	b := newBench(t, func(c *Config) { c.PlanCache = 2 })
+	defer b.close()
+	c := b.srv.plans
+	plan := &rewrite.Plan{}
+	for n := range uint64(3) {
+		key := planKey{lo: n}
+		if _, ok := c.get(key); ok {
+			t.Fatal("a plan that was never made")
+		}
+		c.add(key, plan)
+		if got, ok := c.get(key); !ok || got != plan {
+			t.Fatal("a plan is not kept")
+		}
+	}
+	if got, want := b.srv.PlanStats(), (PlanStats{Hits: 3, Misses: 3, Evictions: 1, Plans: 2}); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	for _, other := range []planKey{{lo: 2, hi: 1}, {lo: 2, generation: 1}, {lo: 2, charset: 1}, {lo: 2, env: rewrite.Env{DB: "shop"}}, {lo: 2, env: rewrite.Env{Multi: true}}} {
+		if _, ok := c.get(other); ok {
+			t.Errorf("the plan of another statement, session or generation is taken for %+v", other)
+		}
+	}
+	b.srv.SetRules(b.srv.Rules())
+	if n := b.srv.PlanStats().Plans; n != 0 {
+		t.Errorf("%d plans of old rules are kept", n)
+	}
+}

@@ -280,10 +280,10 @@ func (s *session) env(db string) rewrite.Env {
 func (s *session) plan(t *sqltext.Text, stmt sqltext.Span, db string) *rewrite.Plan {
 	key := planKey{generation: s.rules.Generation, charset: s.state.lex.Charset, env: s.env(db)}
 	key.hi, key.lo = t.Hash(int(stmt.Start), int(stmt.End))
-	plan, ok := s.srv.plans.plans.Get(key)
+	plan, ok := s.srv.plans.get(key)
 	if !ok {
 		plan = s.rules.Plan(t, stmt, key.env)
-		s.srv.plans.plans.Add(key, plan)
+		s.srv.plans.add(key, plan)
 	}
 	plan = plan.For(t)
 	if plan.Table != nil && !s.numbered {

@@ -170,7 +170,10 @@ func New(cfg Config) (*Server, error) {
 }
 
 // SetRules swaps the rules. Statements that have begun go on under the old ones.
-func (s *Server) SetRules(r *rewrite.Rules) { s.rules.Store(r) }
+func (s *Server) SetRules(r *rewrite.Rules) {
+	s.rules.Store(r)
+	s.plans.forget()
+}
 
 // Rules gives the rules in force.
 func (s *Server) Rules() *rewrite.Rules { return s.rules.Load() }

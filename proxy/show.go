@@ -142,6 +142,7 @@ func (s *session) showPolicy() table {
 
 func (s *session) showStatus() table {
 	c := &s.srv.counters
+	plans := s.srv.PlanStats()
 	t := textTable("name", "value")
 	for _, v := range []struct {
 		name string
@@ -164,6 +165,10 @@ func (s *session) showStatus() table {
 		{"observe_dropped", c.observed.dropped.Load()},
 		{"pending_abandoned", c.abandoned.Load()},
 		{"contexts", int64(s.srv.contexts.Len())},
+		{"plans", int64(plans.Plans)},
+		{"plan_hits", int64(plans.Hits)},
+		{"plan_misses", int64(plans.Misses)},
+		{"plan_evictions", int64(plans.Evictions)},
 		{"guarded_tables", int64(s.rules.Tables())},
 		{"policy_generation", int64(s.rules.Generation)},
 		{"uptime_seconds", int64(time.Since(s.srv.started) / time.Second)},

@@ -119,6 +119,7 @@ func serve(ctx context.Context, cfg *conf.Config, signals <-chan os.Signal, logT
 	if err != nil {
 		return err
 	}
+	metrics.Plans(func() admin.PlanStats { return admin.PlanStats(server.PlanStats()) })
 	debug.FreeOSMemory() // what reading policy and schema has left
 	ln, err := net.Listen("tcp", cfg.Listen)
 	if err != nil {
