@@ -134,7 +134,7 @@ func TestConflictsAreCounted(t *testing.T) {
 				t.Fatal(wrong)
 			}
 		}
-		run(app, "UPDATE products SET name='s3cret'", shop)
+		run(app, "TRUNCATE products /* s3cret */", shop)
 		metrics := get(t, "http://"+p.Admin+"/metrics")
 		for _, line := range []string{
 			fmt.Sprintf(`ifmatch_conflicts_total{kind="version",table="%s.products"} 3`, shop),

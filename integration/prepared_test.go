@@ -124,7 +124,10 @@ func TestExecutionsByPacket(t *testing.T) {
 
 			save := r.prepare("UPDATE t SET s=?, n=? WHERE id=? AND v=?")
 			r.long(save.ID, 0, "of an execution that is refused, ")
-			expect("long data of an execution that is not sent", r.execute(save.ID, long, wire.NewInt(8), wire.NewInt(5), wire.NewInt(7)), "1290")
+			r.query("SET @ifmatch='other=1'")
+			expect("long data of an execution that is not sent", r.execute(save.ID, long, wire.NewInt(8), text("a"), wire.NewInt(7)), "1290")
+			r.long(save.ID, 0, "of one that picks no row")
+			expect("long data of an execution of several rows", r.execute(save.ID, long, wire.NewInt(8), wire.NewInt(5), wire.NewInt(7)), "0 affected")
 			r.long(save.ID, 0, "one, ")
 			r.long(save.ID, 0, "two, ")
 			r.long(save.ID, 2, "a")
