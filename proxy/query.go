@@ -384,7 +384,11 @@ func (s *session) settleEnd() {
 // changed, as far as the server's answer does not tell.
 func (s *session) settleDynamic() {
 	s.settleChanges(s.running.changes)
-	switch kind := s.running.kind; kind {
+	kind := s.running.kind
+	if kind == rollback || kind == xaRollback {
+		s.tx.doomed = nil
+	}
+	switch kind {
 	case commit, rollback, xaRollback:
 		s.settleEnd() // AND CHAIN, or completion_type, has begun another one
 	case lockTables, unlockTables:

@@ -133,6 +133,12 @@ func (s *session) doomedError() *rewrite.Conflict {
 // statement may be carried out as in any other; where that ends the transaction,
 // or goes back in it, settle lifts the doom once the server has done so.
 func (s *session) inDoom(kind control, name string) (done bool, err error) {
+	if kind == executeSQL {
+		switch inner := s.dynamics[strings.ToLower(name)].kind; inner {
+		case commit, rollback, xaEnd, xaRollback:
+			kind = inner
+		}
+	}
 	switch kind {
 	case showDiagnosis, showIfmatch, xaEnd, xaRollback, rollback:
 		return false, nil
