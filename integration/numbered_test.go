@@ -2,6 +2,9 @@ package integration
 
 import (
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -77,6 +80,21 @@ accounts: {numbers_off: off}
 			do(A, "INSERT INTO orders VALUES (?, ?, ?, ?)", inserts(1, 11), nil, "l", nil, 1),
 			holds("1|a2", "2|b", "3|c", "4|d", "5|e2", "6|f", "7|h", "8|j", "9|k", "10|"+strings.Repeat("x", 20), "11|l", "90|g", "91|i"),
 		}},
+		{name: "prepared at SQL level", setup: setup, policy: policy, steps: []step{
+			do(A, "PREPARE p FROM 'INSERT INTO orders (name) VALUES (?)'", fine),
+			do(A, "SET @a = 'a', @z = 0, @n = NULL", fine),
+			do(A, "EXECUTE p USING @a", inserts(1, 1)),
+			do(A, "EXECUTE p USING @a", inserts(1, 2)),
+			do(A, "SELECT LAST_INSERT_ID()", gives("2")),
+			do(A, "UPDATE orders SET name = 'b' WHERE id = 2", affects(1)),
+			do(A, "PREPARE p FROM 'INSERT INTO orders (id, name) VALUES (?, \"c\"), (?, \"d\"), (7, \"e\")'", fine),
+			do(A, "EXECUTE p USING @z, @n", inserts(3, 3)),
+			do(A, "PREPARE p FROM 'INSERT INTO small (name) VALUES (?)'", fine),
+			do(A, "EXECUTE p USING @a", inserts(1, 1)),
+			do(A, "PREPARE p FROM 'INSERT INTO orders (name) SELECT 1'", fine),
+			do(A, "EXECUTE p", refused("INSERT … SELECT")),
+			holds("1|a", "2|b", "3|c", "4|d", "7|e"),
+		}},
 		{name: "invisible columns", setup: setup, policy: policy, steps: []step{
 			do(A, "INSERT INTO hidden VALUES ('a', 1), ('b', 2)", inserts(2, 1)),
 			do(A, "INSERT INTO hidden VALUES (?, ?)", inserts(1, 3), "c", 3),
@@ -91,8 +109,6 @@ accounts: {numbers_off: off}
 			do(A, "INSERT INTO v (name) VALUES ('x')", refused("through a view")),
 			do(A, "INSERT INTO small (name) VALUES ('x') ON DUPLICATE KEY UPDATE name = 'y'", refused("ON DUPLICATE KEY UPDATE")),
 			do(A, "INSERT INTO small (id, name) VALUES (?, 'x') ON DUPLICATE KEY UPDATE name = 'y'", refused("ON DUPLICATE KEY UPDATE"), nil),
-			do(A, "PREPARE p FROM 'INSERT INTO small (name) VALUES (1)'", fine),
-			do(A, "EXECUTE p", refused("prepared at SQL level")),
 			do(A, "CALL ifmatch.getids('/shop/orders')", gives("0")),
 			do(A, "CALL ifmatch.getids('/shop/small')", gives("0")),
 		}},
@@ -220,6 +236,34 @@ func TestNumberedInsertUnderANewPolicy(t *testing.T) {
 			p.reload(t, name(c.policy))
 			if wrong := c.want(executed(insert, shop, 1)); wrong != "" {
 				t.Errorf("%s: %s", c.policy, wrong)
+			}
+		}
+	})
+}
+
+// What the other commands say of a numbered column.
+func TestCommandsOfNumbering(t *testing.T) {
+	server.Each(t, func(t *testing.T, s *server.Server) {
+		shop := s.Database(t)
+		execute(t, session(t, s, "root", shop, ""), "CREATE TABLE orders(id BIGINT PRIMARY KEY, a INT)")
+		file := filepath.Join(t.TempDir(), "policy.yaml")
+		policy := "tables: {" + shop + ".orders: {number: {column: id, counter: /orders}}}"
+		if err := os.WriteFile(file, []byte(policy), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range []struct {
+			args []string
+			want string
+		}{
+			{[]string{"explain", "INSERT INTO orders (a) VALUES (1), (2)"}, "sql:         INSERT INTO orders (a, `id`) VALUES (1, <next of /orders>), (2, <next of /orders>)\nwhy:         it writes no guarded table; id is filled from counter /orders\n"},
+			{[]string{"explain", "INSERT INTO orders (id, a) VALUES (5, 1)"}, "why:         it writes no guarded table; id is filled from counter /orders where it is NULL or 0"},
+			{[]string{"explain", "INSERT INTO orders (a) SELECT 1"}, "verdict:     refuse"},
+			{[]string{"check"}, "right, 1 guarded tables"},
+			{[]string{"migrate"}, "GRANT EXECUTE ON `ifmatch`.* TO 'app'@'%';"},
+		} {
+			args := append([]string{c.args[0], "--policy", file, "--backend", s.Addr, "--service-user", "root"}, c.args[1:]...)
+			if out, err := exec.Command(program(t), args...).CombinedOutput(); err != nil || !strings.Contains(string(out), c.want) {
+				t.Errorf("%q says, with error %v,\n%s\nwant in it\n%s", c.args, err, out, c.want)
 			}
 		}
 	})

@@ -167,6 +167,22 @@ func TestNumbering(t *testing.T) {
 			do(A, "ROLLBACK", fine),
 			do(A, "CALL ifmatch.allocids('/shop/c', 3)", gives("1|3")),
 		}},
+		{name: "prepared at SQL level", setup: setup, policy: policy, steps: []step{
+			do(A, "PREPARE p FROM 'CALL ifmatch.allocids(?, ?)'", fine),
+			do(A, "SET @c = '/shop/c', @n = 3", fine),
+			do(A, "EXECUTE p USING @c, @n /* rows */", gives("1|3")),
+			do(A, "EXECUTE p USING @c, @n /* rows */", gives("4|6")),
+			do(A, "EXECUTE p USING @c /* rows */", fails(1210, "HY000")),
+			do(A, "SET @text = \"CALL ifmatch.addids('/shop/c', -1)\"", fine),
+			do(A, "PREPARE p FROM @text", fine),
+			do(A, "EXECUTE p /* rows */", gives("5")),
+			do(A, "DEALLOCATE PREPARE p", fine),
+			do(A, "EXECUTE p /* rows */", fails(1243, "HY000")),
+		}},
+		{name: "EXECUTE IMMEDIATE", setup: setup, policy: policy, only: server.FlavorMariaDB, steps: []step{
+			do(A, "EXECUTE IMMEDIATE 'CALL ifmatch.allocids(?, 2)' USING '/shop/c' /* rows */", gives("1|2")),
+			do(A, "EXECUTE IMMEDIATE 'CALL ifmatch.getids(\"/shop/c\")' /* rows */", gives("2")),
+		}},
 		{name: "what is said of it afterwards", setup: setup, policy: policy, steps: []step{
 			do(A, "CALL ifmatch.allocids('/shop/c', 3)", gives("1|3")),
 			do(A, "SHOW WARNINGS", gives()),

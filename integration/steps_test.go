@@ -247,7 +247,7 @@ func run(conn *sql.Conn, q, shop string, args ...any) outcome {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	word, _, _ := strings.Cut(strings.ToUpper(strings.TrimSpace(q)), " ")
-	if strings.Contains(q, " RETURNING ") {
+	if strings.Contains(q, " RETURNING ") || strings.Contains(q, "/* rows */") {
 		word = "SELECT"
 	}
 	switch word {

@@ -1,9 +1,18 @@
 package ledger
 
+import "strings"
+
 // DirectCall is the error of a numbering routine that the server itself carries
 // out. It says that the caller has the right to call it, and nothing else: there
 // the numbers would be part of the caller's transaction.
-const DirectCall = "ifmatch: numbers are given by the proxy; this call was made at the server, or within a routine or a prepared text"
+const DirectCall = "ifmatch: numbers are given by the proxy; this call was made at the server, or within a routine"
+
+// IsDirectCall reports whether an error's text is DirectCall, of this version or of
+// another one, which has made the routine.
+func IsDirectCall(text string) bool {
+	always, _, _ := strings.Cut(DirectCall, ";")
+	return strings.HasPrefix(text, always)
+}
 
 // errRoutineExists is ER_SP_ALREADY_EXISTS: another proxy has made it meanwhile.
 const errRoutineExists = 1304

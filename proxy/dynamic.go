@@ -40,6 +40,10 @@ type verdict struct {
 	// noted is the plan of a SELECT whose rows are remembered. Once the server has
 	// prepared it, it has the columns in it that were added.
 	noted *rewrite.Plan
+	// counts is set for CALL of a numbering routine, which the proxy answers; countsIn is
+	// its text.
+	counts   *numberingCall
+	countsIn *sqltext.Text
 }
 
 // dynamic judges the text of PREPARE and EXECUTE IMMEDIATE before the server
@@ -313,8 +317,11 @@ func (s *session) judge(d *dynamic) verdict {
 		}
 		if _, numbers := plan.Counter(); numbers {
 			if rows, _ := plan.Wanting(&t, nil, true); len(rows) > 0 || plan.NumbersParams() {
-				return verdict{refused: "the numbers of an INSERT into " + plan.Table.Label + " cannot be given when it is prepared at SQL level; send it as text or by the binary protocol"}
+				v.held = true
 			}
+		}
+		if n, ok := readNumbering(&t, stmt, d.db); ok && kind == call && len(all) == 1 {
+			v.counts, v.countsIn = &n, &t
 		}
 		v.held = v.held || plan.HoldsInitial()
 		if v.held {

@@ -149,6 +149,12 @@ func (s *session) makeNamed(name string, d *dynamic) (failed *wire.ERR, err erro
 		d.refused = refused.Reason
 		return nil, nil
 	}
+	if refused, failed, err := s.prepareNumbered(st); failed != nil || err != nil {
+		return failed, err
+	} else if refused != nil {
+		d.refused = refused.Reason
+		return nil, nil
+	}
 	text, args, rewritten := st.sql()
 	if len(args) > maxParams {
 		d.refused = "the guard would need more than 65,535 parameters"
@@ -246,12 +252,18 @@ func (s *session) executeNamed(d dynamic, stmt sqltext.Span, at int) (done bool,
 		return false, nil
 	case refused != "":
 		return true, s.refuse(nil, "dynamic", refused)
-	case len(s.exec.Params) != st.params:
+	case len(s.exec.Params) != st.params-st.added():
 		verb := "EXECUTE"
 		if d.kindOf == immediate {
 			verb = "EXECUTE IMMEDIATE"
 		}
 		return true, s.answerError(1210, "HY000", "Incorrect arguments to "+verb)
+	}
+	if st.numbered != nil {
+		if done, err := s.numberParams(st, &s.exec); done || err != nil {
+			return true, err
+		}
+		defer func() { s.insertID = 0 }()
 	}
 	if st.plan == nil {
 		s.cur = st.text

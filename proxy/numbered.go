@@ -209,6 +209,16 @@ func (s *session) numberExecution(st *statement, p []byte) (numbered []byte, don
 		return nil, true, err
 	}
 	n.types = e.Types(n.types[:0])
+	if done, err := s.numberParams(st, &e); done || err != nil {
+		return nil, true, err
+	}
+	return e.Append([]byte{byte(wire.ComStmtExecute)}, s.caps), false, nil
+}
+
+// numberParams takes the numbers of an execution and puts them among its parameters, or
+// in the place of them. done is true where the client has its answer.
+func (s *session) numberParams(st *statement, e *wire.Execute) (done bool, err error) {
+	n := st.numbered
 	values := make([]rewrite.Value, len(e.Params))
 	for i, param := range e.Params {
 		if values[i] = paramValue(param); param.Long {
@@ -217,7 +227,7 @@ func (s *session) numberExecution(st *statement, p []byte) (numbered []byte, don
 	}
 	wanted, failed, err := s.wanting(n.plan, n.text, values)
 	if failed != nil || err != nil {
-		return nil, true, s.orError(failed, err)
+		return true, s.orError(failed, err)
 	}
 	rows := slices.Clone(n.rows)
 	for _, row := range wanted {
@@ -230,12 +240,12 @@ func (s *session) numberExecution(st *statement, p []byte) (numbered []byte, don
 	if len(rows) > 0 {
 		var ok bool
 		if taken, ok, err = s.take(n.plan, len(rows)); !ok || err != nil {
-			return nil, true, err
+			return true, err
 		}
 		if n.plan.NumbersParams() {
 			// Where no LAST_INSERT_ID() stands in the statement.
 			if _, failed, err := s.ask([]byte("DO LAST_INSERT_ID(" + strconv.FormatInt(taken.First, 10) + ")")); failed != nil || err != nil {
-				return nil, true, s.orError(failed, err)
+				return true, s.orError(failed, err)
 			}
 			s.insertID = uint64(taken.First)
 		}
@@ -259,5 +269,5 @@ func (s *session) numberExecution(st *statement, p []byte) (numbered []byte, don
 		params, *from = append(params, (*from)[0]), (*from)[1:]
 	}
 	e.Params = params
-	return e.Append([]byte{byte(wire.ComStmtExecute)}, s.caps), false, nil
+	return false, nil
 }

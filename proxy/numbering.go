@@ -179,6 +179,23 @@ func (s *session) executeNumbering(st *statement, p []byte) error {
 	return s.number(*st.numbering, st.text, s.values[:st.params], params, s.answerBinary)
 }
 
+// numberNamed answers EXECUTE or EXECUTE IMMEDIATE of a call that was prepared at SQL
+// level. Its values begin at token at.
+func (s *session) numberNamed(stmt sqltext.Span, at int) error {
+	d := s.running
+	refused, failed, err := s.using(&s.text, sqltext.Span{Start: int32(at), End: stmt.End})
+	switch {
+	case failed != nil || err != nil:
+		return s.orError(failed, err)
+	case refused != "":
+		return s.refuse(nil, "dynamic", refused)
+	case len(s.exec.Params) != sqltext.Placeholders(d.countsIn, 0, len(d.countsIn.Tokens)):
+		return s.answerError(1210, "HY000", "Incorrect arguments to EXECUTE")
+	}
+	s.bindValues(&statement{})
+	return s.number(*d.counts, d.countsIn, s.values, s.exec.Params, s.answerTable)
+}
+
 // number answers a call. values and params are those of a prepared one.
 func (s *session) number(call numberingCall, t *sqltext.Text, values []rewrite.Value, params []wire.Param, answer func(table) error) error {
 	if s.srv.cfg.Ledger == nil {
@@ -266,7 +283,7 @@ func (s *session) mayNumber(r *numberingRoutine) (failed *wire.ERR, err error) {
 			return nil, err
 		case failed == nil:
 			return &wire.ERR{Code: 1644, State: "45000", Message: "ifmatch: the procedure ifmatch." + r.name + " is not the one that the proxy has made; drop it"}, nil
-		case failed.Code == 1644 && failed.Message == ledger.DirectCall:
+		case failed.Code == 1644 && ledger.IsDirectCall(failed.Message):
 			if s.rights == nil {
 				s.rights = map[*numberingRoutine]time.Time{}
 			}

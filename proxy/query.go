@@ -193,6 +193,9 @@ func (s *session) statement(attrs []byte, stmt sqltext.Span) error {
 		if kind == prepareSQL && (s.running.bars() || s.running.inserts) {
 			return s.prepareNamed(name)
 		}
+		if kind == immediate && s.running.counts != nil {
+			return s.numberNamed(stmt, int(stmt.Start)+3)
+		}
 		if kind == immediate && (s.running.held || s.running.inserts) {
 			if done, err := s.executeImmediate(stmt, int(stmt.Start)+3); done || err != nil {
 				return err
@@ -201,6 +204,9 @@ func (s *session) statement(attrs []byte, stmt sqltext.Span) error {
 	case executeSQL:
 		if done, err := s.executeDynamic(name); done {
 			return err
+		}
+		if s.running.counts != nil {
+			return s.numberNamed(stmt, int(stmt.Start)+2)
 		}
 		if s.running.st != nil {
 			if done, err := s.executeNamed(s.running, stmt, int(stmt.Start)+2); done || err != nil {

@@ -22,6 +22,7 @@ var checked = []string{
 	"CREATE TABLE old (id INT PRIMARY KEY, version INT) ENGINE=MyISAM",
 	"CREATE TABLE types (id INT PRIMARY KEY, p POINT, g GEOMETRYCOLLECTION, l LINESTRING, m MULTIPOLYGON, b BIT(3), e ENUM('a'), s SET('a'), j JSON, lb LONGBLOB)",
 	"CREATE TABLE machine (id INT PRIMARY KEY, st ENUM('NEW','in use','it''s','a,b','é') NOT NULL, flags SET('x','y'), word VARCHAR(5), fixed CHAR(5), n TINYINT, u BIGINT UNSIGNED, b BIT(3), d DECIMAL(5,2), doc TEXT, g INT AS (n + 1) VIRTUAL)",
+	"CREATE TABLE numbered (id INT PRIMARY KEY AUTO_INCREMENT, n BIGINT)",
 	"CREATE VIEW shown AS SELECT id, version FROM products",
 }
 
@@ -103,6 +104,13 @@ func TestCheck(t *testing.T) {
 		{"unknown columns of conditions", "@.products: {version: version, require: {deleted: ^0}, status: {column: ^statos, transitions: [{to: a, require: {x1: ^1}, set: {y1: ^NOW()}}], delete: {from: [a], require: {z1: ^1}}}}",
 			[]string{`@.products has no column "deleted"`, `@.products has no column "statos"`,
 				`@.products has no column "x1"`, `@.products has no column "y1"`, `@.products has no column "z1"`}},
+
+		{"a numbered column", "@.numbered: {number: {column: N, counter: /numbers}}", nil},
+		{"a numbered key", "@.products: {version: version, number: {column: id, counter: /numbers}}", nil},
+		{"columns that cannot be numbered", "@.products: {number: {column: ^name, counter: c}}\n  @.numbered: {number: {column: ^id, counter: c}}\n  @.machine: {number: {column: ^g, counter: c}}\n  @.types: {number: {column: ^x, counter: c}}",
+			[]string{`column "name" of @.products is of type varchar(100); a counter numbers whole numbers`, `column "id" of @.numbered is AUTO_INCREMENT, so the server numbers it`,
+				`column "g" of @.machine is generated, so no counter can number it`, `@.types has no column "x"`}},
+		{"a counter's name that is too long", "@.numbered: {number: {column: n, counter: ^" + strings.Repeat("é", 513) + "}}", []string{"the name of a counter has at most 1024 bytes, this one has 1026"}},
 
 		{"every fault of every table", "^@.bare: {version: ^vresion}\n  ^@.old: {version: ^id}",
 			[]string{"@.bare has no primary key", `@.bare has no column "vresion"`,

@@ -30,6 +30,7 @@ func TestCommands(t *testing.T) {
           unless: size = = 1
           set: {sold_by: RAND()}
 `)
+	numbered := write("numbered.yaml", "tables:\n  shop.orders: {key: [id], number: {column: id, counter: /orders}}\n")
 	circle := write("circle.yaml", `tables:
   shop.products:
     status: {column: status, transitions: [{to: sold, set: {a: b, b: a}}]}
@@ -70,6 +71,9 @@ func TestCommands(t *testing.T) {
 		{name: "check columns that are made of one another", args: []string{"check", "--policy", circle}, exit: exitUsage,
 			err: []string{`circle.yaml:3:`, `of "set" are made of one another`}},
 		{name: "explain with broken SQL in the policy", args: []string{"explain", "--policy", broken, update}, exit: exitUsage, err: []string{"broken.yaml:8:19: "}},
+		{name: "check numbering without an account", args: []string{"check", "--policy", numbered}, out: []string{"right, 1 guarded tables"}},
+		{name: "explain numbering without an account", args: []string{"explain", "--policy", numbered, "INSERT INTO orders (a) VALUES (1)"}, exit: exitUsage,
+			err: []string{"numbered.yaml:2:36: number: needs a service account"}},
 		{name: "check no policy", args: []string{"check", "--policy", filepath.Join(dir, "none.yaml")}, exit: exitUsage, err: []string{"none.yaml"}},
 		{name: "check a backend without an account", args: []string{"check", "--policy", good, "--backend", "127.0.0.1:1"}, exit: exitUsage, err: []string{"--service-user"}},
 		{name: "stress without a DSN", args: []string{"stress"}, exit: exitUsage, err: []string{"stress wants a DSN"}},
