@@ -124,6 +124,7 @@ func Compile(p *policy.Policy, c *schema.Catalog) *Rules {
 		// database names none.
 		r.words.add("prepare", true)
 		r.words.add("execute", true)
+		r.words.add("binlog", true)
 		r.words.add("drop", false)
 	}
 	return r
