@@ -89,11 +89,18 @@ func start(t testing.TB, s *server.Server, policy string, flags ...string) *Prox
 // launch starts the process and does not wait until it listens.
 func launch(t testing.TB, s *server.Server, policy string, flags ...string) *Proxy {
 	t.Helper()
+	return launchAs(t, exec.Command(program(t)), s, policy, flags...)
+}
+
+// launchAs is launch with a program, and an environment, of the test's own.
+func launchAs(t testing.TB, program *exec.Cmd, s *server.Server, policy string, flags ...string) *Proxy {
+	t.Helper()
 	p := &Proxy{Admin: freeAddr(t), Log: &Log{}, policy: filepath.Join(t.TempDir(), "policy.yaml"), exited: make(chan struct{})}
 	p.write(t, policy)
 	args := append([]string{"serve", "--listen", "127.0.0.1:0", "--backend", s.Addr, "--policy", p.policy, "--admin", p.Admin,
 		"--service-user", "root", "--log-format", "json", "--log-level", "debug", "--drain", "5s"}, flags...)
-	p.cmd = exec.Command(program(t), args...)
+	p.cmd = program
+	p.cmd.Args = append(p.cmd.Args, args...)
 	p.cmd.Stdout, p.cmd.Stderr = p.Log, p.Log
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)

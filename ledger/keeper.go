@@ -3,7 +3,9 @@ package ledger
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 )
@@ -35,6 +37,7 @@ type Keeper struct {
 	mu     sync.Mutex
 	held   map[uint64]time.Duration // leases by number
 	failed map[uint64]time.Time     // when a taking whose undoing failed may be tried again
+	owed   map[uint64]bool          // to be abandoned, once the ledger can be reached
 
 	kick, renew chan struct{}
 	stop        context.CancelFunc
@@ -45,7 +48,7 @@ type Keeper struct {
 // found of takings, and calls also about every second.
 func NewKeeper(l *Ledger, log *slog.Logger, count func(Found), also func()) *Keeper {
 	ctx, stop := context.WithCancel(context.Background())
-	k := &Keeper{ledger: l, log: log, count: count, also: also, held: map[uint64]time.Duration{}, failed: map[uint64]time.Time{},
+	k := &Keeper{ledger: l, log: log, count: count, also: also, held: map[uint64]time.Duration{}, failed: map[uint64]time.Time{}, owed: map[uint64]bool{},
 		kick: make(chan struct{}, 1), renew: make(chan struct{}, 1), stop: stop}
 	k.done.Go(func() { k.renewing(ctx) })
 	k.done.Go(func() { k.sweeping(ctx) })
@@ -76,19 +79,38 @@ func (k *Keeper) Held() int {
 	return len(k.held)
 }
 
-// Abandon has takings undone as soon as their rows are not locked. Where the
-// ledger cannot be reached they are undone when their leases have run out.
+// Abandon has takings undone as soon as the ledger can be reached and their rows are
+// not locked.
 func (k *Keeper) Abandon(ids ...uint64) {
 	if len(ids) == 0 {
 		return
 	}
-	k.Release(ids...)
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	if err := k.ledger.Abandon(ctx, ids); err != nil {
-		k.log.Warn("rows that were taken go back only when their leases have run out", "rows", len(ids), "error", err)
+	k.mu.Lock()
+	for _, id := range ids {
+		delete(k.held, id)
+		k.owed[id] = true
 	}
+	k.mu.Unlock()
 	wake(k.kick)
+}
+
+// abandon ends the leases of what is to be abandoned.
+func (k *Keeper) abandon(ctx context.Context) {
+	k.mu.Lock()
+	ids := slices.Collect(maps.Keys(k.owed))
+	k.mu.Unlock()
+	if len(ids) == 0 {
+		return
+	}
+	if err := k.ledger.Abandon(ctx, ids); err != nil {
+		k.log.Debug("leases cannot be ended", "rows", len(ids), "error", err)
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, id := range ids {
+		delete(k.owed, id)
+	}
 }
 
 // Close abandons what is held, and has it undone as far as ctx allows.
@@ -186,6 +208,7 @@ func (k *Keeper) sweeping(ctx context.Context) {
 // sweep looks at takings whose leases have run out. again is whether it should soon
 // be done again: a row was locked, or there were more.
 func (k *Keeper) sweep(ctx context.Context) (again bool) {
+	k.abandon(ctx)
 	ids, err := k.ledger.Due(ctx, sweepSize)
 	if err != nil {
 		k.log.Debug("the ledger cannot be read", "error", err)

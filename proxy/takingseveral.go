@@ -107,6 +107,7 @@ func (s *session) announceHeld(held []*heldRows, values []rewrite.Value) (refuse
 		var intents []ledger.Intent
 		for _, r := range h.takings.rows {
 			if r.k != nil && h.takings.ends {
+				failpoint.Here("give.locked")
 				w.gives = append(w.gives, deed{taking: r.k, by: h.takings.by, gave: true})
 				continue
 			}
@@ -116,6 +117,7 @@ func (s *session) announceHeld(held []*heldRows, values []rewrite.Value) (refuse
 			}
 			if r.k != nil {
 				w.held = true
+				failpoint.Here("hold.locked")
 				switch ok, why := s.announce(r.k, h.takings.by, r.row, version); {
 				case why != "":
 					return why, nil
@@ -135,6 +137,7 @@ func (s *session) announceHeld(held []*heldRows, values []rewrite.Value) (refuse
 		if len(intents) == 0 {
 			continue
 		}
+		failpoint.Here("take.locked")
 		took, why := s.writeIntents(t, h.takings.by, intents)
 		w.took = append(w.took, took...)
 		if why != "" {
@@ -143,7 +146,12 @@ func (s *session) announceHeld(held []*heldRows, values []rewrite.Value) (refuse
 	}
 	if len(w.took)+len(w.gives) > 0 || w.held {
 		s.takings.write = w
-		failpoint.Here(w.step("intent"))
+		if w.held {
+			failpoint.Here("hold.announced")
+		}
+		if w.took != nil {
+			failpoint.Here("take.intent")
+		}
 	}
 	return "", nil
 }
