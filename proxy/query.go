@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"strings"
 
 	"ifmatch/rewrite"
 	"ifmatch/sqltext"
@@ -42,10 +43,22 @@ func (s *session) query() error {
 // decide makes sure of modes and character set where sql depends on them and
 // could concern a guarded table or a counter.
 func (s *session) decide(sql []byte) error {
-	if s.state.undecided(sql, s.tracked) && (s.rules.MentionsRaw(sql) && s.enforces() || maybeNumbers(sql)) {
+	if s.state.undecided(sql, s.tracked) && !diagnosing(sql) && (s.rules.MentionsRaw(sql) && s.enforces() || maybeNumbers(sql)) {
 		return s.askState()
 	}
 	return nil
+}
+
+// diagnosing reports whether sql is one statement that begins with GET or SHOW and
+// has nothing that modes or character sets could make read otherwise. It need not
+// be decided, and must not: to ask the server anything before it would clear the
+// diagnostics that it may be about.
+func diagnosing(sql []byte) bool {
+	word, _, _ := bytes.Cut(bytes.TrimLeft(sql, " \t\r\n"), []byte(" "))
+	if !bytes.EqualFold(word, []byte("GET")) && !bytes.EqualFold(word, []byte("SHOW")) {
+		return false
+	}
+	return !bytes.ContainsFunc(sql, func(c rune) bool { return c >= 0x80 || strings.ContainsRune(";\"'`\\", c) })
 }
 
 // unlexed is for a text that the lexer cannot read: one that cannot name a
