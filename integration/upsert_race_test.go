@@ -56,6 +56,10 @@ func TestUpsertsLoseNothing(t *testing.T) {
 			_, err := c.ExecContext(ctx, fmt.Sprintf("INSERT INTO counters(id, name, n) SELECT %d, 'c%d', %d ON DUPLICATE KEY UPDATE n=VALUES(n)", id, id, n))
 			return err
 		},
+		func(ctx context.Context, c *sql.Conn, id, n int) error {
+			_, err := c.ExecContext(ctx, "REPLACE INTO counters(id, name, n) SELECT ?, CONCAT('c', ?), ?", id, id, n)
+			return err
+		},
 	}
 	setup := counters + "; INSERT INTO counters(id, name, n) VALUES (0, 'c0', 0), (1, 'c1', 0)"
 	server.Each(t, func(t *testing.T, s *server.Server) {
@@ -175,6 +179,9 @@ func TestUpsertsOfTheSameNewRow(t *testing.T) {
 				}
 				for id := range rows {
 					q := fmt.Sprintf("REPLACE INTO counters(id, name, n) VALUES (%d, 'c%d', %d)", id, id, client)
+					if client == 3 {
+						q = fmt.Sprintf("REPLACE INTO counters(id, name, n) SELECT %d, 'c%d', %d", id, id, client)
+					}
 					if client == 5 {
 						q = fmt.Sprintf("INSERT INTO counters(id, name, n) VALUES (%d, 'c%d', %d) ON DUPLICATE KEY UPDATE n=VALUES(n)", id, id, client)
 					}

@@ -9,6 +9,7 @@ INSERT INTO stock(id, n) VALUES (1, 10), (2, 20), (3, 30)`
 const (
 	stocked     = "tables: {shop.stock: {version: version, ignore: [seen]}}"
 	stockStrict = "tables: {shop.stock: {version: version, unread: refuse}}"
+	src         = "; CREATE TABLE src(k INT, v INT); INSERT INTO src VALUES (1, 100), (4, 400)"
 )
 
 // stockIs is what the rows of stock are, as the server has them.
@@ -144,7 +145,7 @@ func TestUpsert(t *testing.T) {
 			do(B, "UPDATE stock SET n=5 WHERE id=1", affects(1)),
 			do(A, write1, conflict("expected version=1, found version=2")),
 		}},
-		{name: "with SELECT", setup: stock + "; CREATE TABLE src(k INT, v INT); INSERT INTO src VALUES (1, 100), (4, 400)", policy: stocked, steps: []step{
+		{name: "with SELECT", setup: stock + src, policy: stocked, steps: []step{
 			do(A, "SELECT n FROM stock WHERE id<3", gives("10", "20")),
 			do(A, "INSERT INTO stock(id, n) SELECT k, v FROM src ON DUPLICATE KEY UPDATE n=VALUES(n)", affects(3)),
 			stockIs("1|100|2", "2|20|1", "3|30|1", "4|400|1"),
@@ -152,16 +153,33 @@ func TestUpsert(t *testing.T) {
 			do(B, "UPDATE stock SET n=21 WHERE id=2", affects(1)), // is not met
 			do(A, "INSERT INTO stock(id, n) SELECT k, v FROM src ON DUPLICATE KEY UPDATE n=VALUES(n)", affects(4)),
 			do(B, "UPDATE stock SET n=13 WHERE id=1", affects(1)),
-			do(A, "INSERT INTO stock(id, n) SELECT k, v FROM src ON DUPLICATE KEY UPDATE n=VALUES(n)", conflict()),
-			stockIs("1|13|5", "2|21|2", "3|30|1", "4|400|2"),
+			do(A, "INSERT INTO stock(id, n) SELECT k, v FROM src ON DUPLICATE KEY UPDATE n=VALUES(n)", conflict("id=1: expected version=4, found version=5")),
+			do(A, "INSERT INTO stock(id, n) SELECT k, v FROM src WHERE k=? ON DUPLICATE KEY UPDATE n=VALUES(n)", conflict("id=1: expected version=4, found version=5"), 1),
+			do(B, "DELETE FROM stock WHERE id=1", affects(1)),
+			do(A, "INSERT INTO stock(id, n) SELECT k, v FROM src ON DUPLICATE KEY UPDATE n=VALUES(n)", conflict("id=1: expected version=4, found no row")),
+			do(A, "INSERT INTO stock(id, n) SELECT k, v FROM src WHERE k<>1 ON DUPLICATE KEY UPDATE n=VALUES(n)", affects(2)),
+			do(A, "INSERT INTO stock(id, n) SELECT k+RAND()*0, v FROM src WHERE k<>1 ON DUPLICATE KEY UPDATE n=VALUES(n)", affects(2)), // meets nothing that was read
+			stockIs("2|21|2", "3|30|1", "4|400|4"),
 		}},
-		{name: "with SELECT and unread: refuse", setup: stock + "; CREATE TABLE src(k INT, v INT); INSERT INTO src VALUES (1, 100), (4, 400)", policy: stockStrict, steps: []step{
+		{name: "with SELECT and unread: refuse", setup: stock + src, policy: stockStrict, steps: []step{
 			do(A, "SELECT n FROM stock WHERE id=2", gives("20")),
-			do(A, "INSERT INTO stock(id, n) SELECT k, v FROM src ON DUPLICATE KEY UPDATE n=VALUES(n)", refused("ifmatch: refused: ")),
+			do(A, "INSERT INTO stock(id, n) SELECT k, v FROM src ON DUPLICATE KEY UPDATE n=VALUES(n)", unread("ifmatch: unread row on shop.stock id=1: ")),
+			do(A, "INSERT INTO stock(id, n) SELECT k, v FROM src WHERE k=? ON DUPLICATE KEY UPDATE n=VALUES(n)", unread("id=1"), 1),
+			do(A, "INSERT INTO stock(id, n) SELECT k+RAND()*0, v FROM src ON DUPLICATE KEY UPDATE n=VALUES(n)", refused("by a key by which it could not be found")),
 			do(B, "INSERT INTO stock(id, n) SELECT k, v FROM src WHERE k>3 ON DUPLICATE KEY UPDATE n=VALUES(n)", affects(1)),
 			do(A, "SELECT n FROM stock WHERE id=1", gives("10")),
 			do(A, "INSERT INTO stock(id, n) SELECT k, v FROM src WHERE k<3 ON DUPLICATE KEY UPDATE n=VALUES(n)", affects(2)),
 			stockIs("1|100|2", "2|20|1", "3|30|1", "4|400|1"),
+		}},
+		{name: "with SELECT in a transaction of which only the statement fails", setup: stock + src, policy: "tables: {shop.stock: {version: version, on_conflict: statement}}", steps: []step{
+			do(A, "SELECT n FROM stock WHERE id=1", gives("10")),
+			do(B, "DELETE FROM stock WHERE id=1", affects(1)),
+			do(A, "BEGIN", fine),
+			do(A, "INSERT INTO stock(id, n) VALUES (8, 8)", affects(1)),
+			do(A, "INSERT INTO stock(id, n) SELECT k, v FROM src ON DUPLICATE KEY UPDATE n=VALUES(n)", conflict("id=1: expected version=1, found no row")),
+			do(A, "REPLACE INTO stock(id, n) SELECT k, v FROM src", conflict("id=1: expected version=1, found no row")),
+			do(A, "COMMIT", fine),
+			stockIs("2|20|1", "3|30|1", "8|8|1"),
 		}},
 		{name: "of which the policy wants nothing to know", setup: stock, policy: "tables: {shop.stock: {version: version, upsert: refuse}}", steps: []step{
 			do(A, write1, refused("upsert: refuse")),
@@ -176,7 +194,8 @@ func TestUpsert(t *testing.T) {
 			do(A, "UPDATE stock SET n=13 WHERE id=1", conflict("expected version=1, found version=3")),
 			do(B, "REPLACE INTO stock(id, n) VALUES (1, 14)", affects(2)),
 			do(B, "REPLACE INTO stock(id, n) SELECT 2, 14", affects(2)),
-			stockIs("1|14|4", "2|14|1", "3|30|1"),
+			do(B, "REPLACE INTO stock(id, n) SELECT 3+RAND()*0, 14", affects(2)), // as it came
+			stockIs("1|14|4", "2|14|2", "3|14|1"),
 		}},
 		{name: "with a name for the new row", only: "mysql", setup: stock, policy: stockStrict, steps: []step{
 			do(A, "INSERT INTO stock(id, n, version) VALUES (1, 11, 1) AS new ON DUPLICATE KEY UPDATE n=new.n, version=new.version", affects(2)),

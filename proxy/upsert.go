@@ -2,10 +2,8 @@ package proxy
 
 import (
 	"bytes"
-	"errors"
 	"time"
 
-	"ifmatch/readset"
 	"ifmatch/rewrite"
 	"ifmatch/sqltext"
 	"ifmatch/wire"
@@ -19,6 +17,8 @@ type upserting struct {
 	attrs  []byte     // query attributes of one that came as text
 	st     *statement // nil for one that came as text
 	locked bool       // the rows that it may meet are locked before it
+	sought bool       // and those of a SELECT are sought by it, not by what was read
+	gone   []metRow   // rows that were read and are not there, and that a SELECT may make anew
 	met    rewrite.Met
 	found  []metRow // the rows that are locked
 }
@@ -30,13 +30,6 @@ type metRow struct {
 	at    time.Time
 	stale bool // its guard does not hold
 }
-
-// Bounds of what the scope has read that a statement is held against whose rows
-// are not known before.
-const (
-	maxHeld      = maxAsideRows
-	maxHeldBytes = 64 << 10
-)
 
 // upsert carries out an upsert that is bound.
 func (s *session) upsert(g *guarded) error {
@@ -51,13 +44,14 @@ func (s *session) upsert(g *guarded) error {
 			return s.conflictOfInsert(c)
 		}
 	}
+	u.sought = u.plan.Verb == rewrite.Replace && u.plan.Rows() == 0
 	u.locked = u.plan.Verb == rewrite.Replace || s.binding.Source == rewrite.FromHint || s.concerns(u)
 	if u.locked && s.binding.Soft && u.plan.Verb == rewrite.Upsert && !u.plan.Finds() {
 		u.locked = false // nothing is held; what was read of its rows stays as it is
 	}
 	keeps := s.keeps(t)
-	if u.plan.Verb == rewrite.Replace && s.tableLocks && !s.transactional() {
-		return s.refuse(t, "statement", "REPLACE on "+t.Label+" under LOCK TABLES without a transaction cannot be guarded; SET autocommit=0 before LOCK TABLES")
+	if u.locked && (u.plan.Verb == rewrite.Replace || u.plan.Rows() == 0) && s.tableLocks && !s.transactional() {
+		return s.refuse(t, "statement", u.plan.Verb.String()+" on "+t.Label+" under LOCK TABLES without a transaction cannot be guarded; SET autocommit=0 before LOCK TABLES")
 	}
 	if u.locked || keeps && u.plan.Inserts() && !u.plan.Foretold(u.text, u.params) {
 		if failed, err := s.beginUpsert(); failed != nil || err != nil {
@@ -125,6 +119,13 @@ func (s *session) tryUpsert(u *upserting, try int) (done bool, err error) {
 			return true, err
 		}
 		if !done {
+			c, err := s.remade(u, &ok)
+			if c != nil && err == nil {
+				return true, s.conflict(c)
+			}
+			if err != nil {
+				return true, err
+			}
 			return true, s.succeedUpsert(u, &ok, p)
 		}
 	}
@@ -137,6 +138,7 @@ func (s *session) tryUpsert(u *upserting, try int) (done bool, err error) {
 	if c := s.onlyStale(u); c != nil {
 		return true, s.conflict(c)
 	}
+	u.sought = u.plan.Rows() == 0 && (u.sought || u.plan.Finds())
 	if u.locked = true; e != nil {
 		if failed, err := s.beginUpsert(); failed != nil || err != nil {
 			return true, s.orError(failed, err)
@@ -148,7 +150,7 @@ func (s *session) tryUpsert(u *upserting, try int) (done bool, err error) {
 // onlyStale gives the conflict of an upsert that has met one of the rows whose
 // guards do not hold. Where there are several it is not known which.
 func (s *session) onlyStale(u *upserting) *rewrite.Conflict {
-	if !u.locked || u.plan.Rows() > 0 {
+	if !u.locked || u.plan.Rows() > 0 || u.plan.Finds() {
 		return nil
 	}
 	var c *rewrite.Conflict
@@ -195,51 +197,6 @@ func (s *session) concerns(u *upserting) bool {
 	return any
 }
 
-// lockMet locks the rows that the upsert may meet and holds each against its
-// guard. done is whether the upsert has been answered; failed is the server's error
-// where they could not be locked.
-func (s *session) lockMet(u *upserting) (done bool, failed *wire.ERR, err error) {
-	u.met, u.found = rewrite.Met{}, u.found[:0]
-	var expected []metRow // that are expected to be there
-	scope := s.scope(u.plan.Table, false)
-	var sql []byte
-	var args []rewrite.Arg
-	if u.plan.Rows() == 0 {
-		held, refused := s.held(u, scope)
-		if refused != "" {
-			return true, nil, s.refuseUpsert(u, "reads", refused)
-		}
-		keys := make([][]byte, len(held))
-		for i := range held {
-			keys[i] = held[i].Key
-		}
-		ok := true
-		if len(keys) > 0 {
-			sql, args, ok = u.plan.SelectHeld(u.text, &s.binding, keys)
-		}
-		if !ok {
-			return true, nil, s.refuseUpsert(u, "reads", "the rows of "+u.plan.Table.Label+" that were read cannot be named; write VALUES")
-		}
-		expected = held
-		u.met.Not, u.met.Else = keys, !s.binding.Closed()
-	} else {
-		sql, args = u.plan.SelectHits(u.text, &s.binding)
-		if sql == nil && u.plan.Verb == rewrite.Upsert && !u.plan.Finds() {
-			return true, nil, s.refuseUpsert(u, "rows", "an INSERT … ON DUPLICATE KEY UPDATE on "+u.plan.Table.Label+
-				" of more than 1000 rows, each by each unique key, cannot be held against what was read; write several")
-		}
-		expected = s.named(u, scope)
-	}
-	var rows []rewrite.Row
-	if sql != nil {
-		if rows, failed, err = s.askUpsert(u, sql, args); failed != nil || err != nil {
-			return false, failed, err
-		}
-	}
-	done, err = s.judgeMet(u, scope, rows, expected)
-	return done, nil, err
-}
-
 // refuseUpsert answers an upsert that is not sent, or that had no effect.
 func (s *session) refuseUpsert(u *upserting, reason, text string) error {
 	if _, err := s.leaveOwn(false); err != nil {
@@ -248,134 +205,11 @@ func (s *session) refuseUpsert(u *upserting, reason, text string) error {
 	return s.refuse(u.plan.Table, reason, text)
 }
 
-// askUpsert runs a statement of the proxy's own that has pieces of the upsert in it.
-func (s *session) askUpsert(u *upserting, sql []byte, args []rewrite.Arg) ([]rewrite.Row, *wire.ERR, error) {
-	if u.st == nil || len(args) == 0 {
-		return s.ask(sql)
-	}
-	return s.askPrepared(sql, s.valueParams(u.st, args))
-}
-
-// held lists what the scope has read of the table.
-func (s *session) held(u *upserting, scope readset.Scope) (held []metRow, refused string) {
-	if scope == nil {
-		return nil, ""
-	}
-	t, size := u.plan.Table, 0
-	scope.All(func(table uint32, key, token []byte, at time.Time) bool {
-		if table == t.ID {
-			held = append(held, metRow{Hit: rewrite.Hit{Key: bytes.Clone(key)}, read: bytes.Clone(token), at: at})
-			size += len(key)
-		}
-		return len(held) <= maxHeld && size <= maxHeldBytes
-	})
-	if len(held) > maxHeld || size > maxHeldBytes {
-		return nil, "more rows of " + t.Label + " were read than a statement can be held against whose rows are not known before (1000, and 64 KiB of their keys); write VALUES"
-	}
-	return held, ""
-}
-
-// named lists the rows that the new rows name and the scope has read.
-func (s *session) named(u *upserting, scope readset.Scope) (named []metRow) {
-	t := u.plan.Table
-	keys, ok := u.plan.RowKeys(u.text, u.params)
-	if !ok || scope == nil || !t.Captured() {
-		return nil
-	}
-	for _, key := range keys {
-		if key == nil {
-			continue
-		}
-		form, found, _ := u.plan.KeyForm(nil, key, s.utf8())
-		if token, at, read := scope.Expect(t.ID, form); found && read {
-			named = append(named, metRow{Hit: rewrite.Hit{Key: form}, read: bytes.Clone(token), at: at})
-		}
-	}
-	return named
-}
-
-// judgeMet holds the rows that were locked against their guards.
-func (s *session) judgeMet(u *upserting, scope readset.Scope, rows []rewrite.Row, expected []metRow) (done bool, err error) {
-	plan, t, b := u.plan, u.plan.Table, &s.binding
-	seen := map[string]bool{}
-	for _, row := range rows {
-		h, ok := plan.ReadHit(b, row)
-		if !ok {
-			return true, s.conflict(plan.Unknown(b))
-		}
-		if seen[string(h.Key)] {
-			continue
-		}
-		seen[string(h.Key)] = true
-		m := metRow{Hit: h}
-		if scope != nil && t.Captured() {
-			if token, at, read := scope.Expect(t.ID, h.Key); read {
-				m.read, m.at = bytes.Clone(token), at
-			}
-		}
-		c := s.judgeRow(u, &m)
-		if m.stale = c != nil; m.stale && plan.Rows() > 0 {
-			s.row = rowName{form: h.Key, known: true}
-			return true, s.conflict(c)
-		}
-		if !m.stale {
-			u.met.Hits = append(u.met.Hits, h)
-		}
-		u.found = append(u.found, m)
-	}
-	for i := range expected {
-		e := &expected[i]
-		if seen[string(e.Key)] || !s.counts() {
-			continue
-		}
-		if plan.Rows() == 0 {
-			return true, s.refuseUpsert(u, "reads", "a row of "+t.Label+" that was read is gone ("+t.ParsedKeyText(e.Key)+
-				"), and whether this statement makes it anew cannot be known; write VALUES, or read it again")
-		}
-		s.row = rowName{form: e.Key, known: true}
-		return true, s.conflict(plan.Missing(e.Key, e.read))
-	}
-	if b.Source == rewrite.FromHint && len(rows) == 0 {
-		var key []rewrite.Value
-		if keys, ok := plan.RowKeys(u.text, u.params); ok {
-			key = keys[0]
-		}
-		return true, s.conflict(plan.MissingHinted(b, key))
-	}
-	if plan.Verb == rewrite.Replace {
-		if _, full := plan.NextVersion(s.meets(u)); full != nil {
-			return true, s.conflict(full)
-		}
-	}
-	s.meets(u)
-	return false, nil
-}
-
-// meets makes the rows that are locked part of the binding.
-func (s *session) meets(u *upserting) *rewrite.Binding {
-	s.binding.Meets(&u.met)
-	return &s.binding
-}
-
-// counts reports whether what was read counts for the upsert at hand.
-func (s *session) counts() bool {
-	return s.binding.Source == rewrite.NoExpectation && !s.binding.Soft && s.binding.External.Kind == rewrite.NoValue
-}
-
-// judgeRow says whether the upsert may meet a row.
-func (s *session) judgeRow(u *upserting, m *metRow) *rewrite.Conflict {
-	age := time.Duration(0)
-	if m.read != nil {
-		age = time.Since(m.at)
-	}
-	return u.plan.JudgeHit(u.text, u.params, &s.binding, &m.Hit, m.read, age)
-}
-
 // sendUpsert sends the upsert and reads the answer to it: ok and its packet p, or
 // the error e and its packet.
 func (s *session) sendUpsert(u *upserting) (ok wire.OK, p []byte, e *wire.ERR, raw []byte, err error) {
 	start := time.Now()
-	if u.plan.Verb == rewrite.Replace && !s.own {
+	if (u.plan.Verb == rewrite.Replace || len(u.gone) > 0) && !s.own {
 		_, failed, err := s.ask([]byte("SAVEPOINT " + savepointName))
 		if err != nil || failed != nil {
 			return ok, nil, failed, nil, err
@@ -485,28 +319,4 @@ func (s *session) failAside(e *wire.ERR) error {
 		return err
 	}
 	return s.orError(e, nil)
-}
-
-// savepointName is that of the savepoint before a REPLACE in a transaction of the
-// client's.
-const savepointName = "`ifmatch replace`"
-
-// undoMore takes a REPLACE back that has replaced more rows than were locked: they
-// were not held against anything. undone is whether it was.
-func (s *session) undoMore(u *upserting, ok *wire.OK) (undone bool, err error) {
-	if u.plan.Verb != rewrite.Replace || ok.AffectedRows <= uint64(u.plan.Rows()+len(u.found)) {
-		return false, nil
-	}
-	if s.own {
-		if _, err := s.leaveOwn(false); err != nil {
-			return true, err
-		}
-		_, err := s.enterOwn()
-		return true, err
-	}
-	_, failed, err := s.ask([]byte("ROLLBACK TO SAVEPOINT " + savepointName))
-	if err == nil && failed != nil {
-		err = &backendError{errors.New("a REPLACE could not be taken back")}
-	}
-	return true, err
 }

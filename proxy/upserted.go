@@ -14,7 +14,7 @@ import (
 // succeedUpsert takes over what an upsert has left, and answers.
 func (s *session) succeedUpsert(u *upserting, ok *wire.OK, p []byte) error {
 	own, t := s.own, u.plan.Table
-	if own {
+	if own && s.diag == nil {
 		if err := s.diagnose(ok); err != nil {
 			return err
 		}
@@ -137,33 +137,44 @@ func (s *session) noteMet(u *upserting, ok *wire.OK) error {
 			again = append(again, row.Key)
 		}
 	}
-	return s.reread(u, scope, again, ok, nil)
+	return s.reread(u, scope, again, ok)
 }
 
-// rereadHeld reads the tokens of the rows again that a statement may have met, whose
-// rows were not known before.
+// rereadHeld reads the tokens of the rows again that were locked for a statement whose
+// rows a SELECT gives.
 func (s *session) rereadHeld(u *upserting, ok *wire.OK) error {
 	t := u.plan.Table
-	scope := s.scope(t, false)
-	if scope == nil || len(u.found) == 0 || ok.AffectedRows == 0 {
+	if len(u.found) == 0 || ok.AffectedRows == 0 {
 		return nil
 	}
-	var keys [][]rewrite.Value
-	was := map[string][]byte{}
+	now, err := s.tokensOf(u, u.found, ok)
+	if err != nil {
+		return err
+	}
+	scope := s.scope(t, true)
+	s.reads.noteTable(t.ID)
 	for i := range u.found {
-		if m := &u.found[i]; !m.stale {
-			if key, can := t.KeyValues(m.Key); can {
-				keys = append(keys, key)
-				was[string(m.Key)] = m.Token
-			}
+		m := &u.found[i]
+		token, there := now[string(m.Key)]
+		held := s.binding.Source != rewrite.NoExpectation || m.read != nil && bytes.Equal(m.read, m.Token)
+		switch {
+		case m.stale, there && bytes.Equal(token, m.Token):
+		case !there:
+			scope.Gone(t.ID, m.Key)
+		case held, u.plan.Verb == rewrite.Replace:
+			scope.Wrote(t.ID, m.Key, token, time.Now())
+		case m.read != nil:
+			scope.Touched(t.ID, m.Key)
+		default:
+			scope.Forget(t.ID, m.Key)
 		}
 	}
-	return s.reread(u, scope, keys, ok, was)
+	return nil
 }
 
 // reread reads the tokens of rows that the transaction has locked, and makes them
-// what the scope knows, but for those that are what they were.
-func (s *session) reread(u *upserting, scope readset.Scope, keys [][]rewrite.Value, ok *wire.OK, was map[string][]byte) error {
+// what the scope knows.
+func (s *session) reread(u *upserting, scope readset.Scope, keys [][]rewrite.Value, ok *wire.OK) error {
 	t := u.plan.Table
 	if len(keys) == 0 || len(keys) > maxInserted {
 		return nil
@@ -184,9 +195,7 @@ func (s *session) reread(u *upserting, scope readset.Scope, keys [][]rewrite.Val
 	for _, row := range rows {
 		if key, token, ok := t.RowForms(row, s.row.form[:0], s.token[:0]); ok {
 			s.row.form, s.token = key, token
-			if old, known := was[string(key)]; !known || !bytes.Equal(old, token) {
-				scope.Wrote(t.ID, key, token, time.Now())
-			}
+			scope.Wrote(t.ID, key, token, time.Now())
 		}
 	}
 	return nil

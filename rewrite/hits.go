@@ -46,21 +46,34 @@ const lockShared Lock = " LOCK IN SHARE MODE"
 func (p *Plan) SelectHits(t *sqltext.Text, b *Binding) (sql []byte, args []Arg) {
 	u := p.upsert
 	w := writer{Plan: p, sql: t.SQL, toks: tokens(t), b: b, target: b.target, lock: lockShared, as: p.Table.qualified()}
+	if u.rows == 0 {
+		w.selected()
+	}
+	first := true
 	for i := range u.keys {
 		k := &u.keys[i]
-		rows := k.rows(u.rows)
+		rows := k.rows(max(u.rows, 1))
 		if len(rows) == 0 {
 			continue
 		}
-		if w.buf != nil {
+		if !first {
 			w.lit(" UNION ALL ")
 		}
+		first = false
 		w.lit("(SELECT ")
 		w.hitColumns()
 		w.byRow(k, rows, func(row int) { w.said(row) }, "'1'")
 		w.lit(" AS BINARY), ")
 		w.byRow(k, rows, func(row int) { w.lit("'" + strconv.Itoa(row) + "'") }, "'0'")
-		w.lit(" AS BINARY) FROM " + w.as + " WHERE ")
+		w.lit(" AS BINARY) FROM ")
+		if u.rows == 0 {
+			// STRAIGHT_JOIN: the rows that are met are found by the key, and no others are locked.
+			w.lit(selectedName + " STRAIGHT_JOIN " + w.as + " ON ")
+			w.match(k, 0)
+			w.lit(" LIMIT " + strconv.Itoa(p.MostHits()) + " FOR UPDATE)")
+			continue
+		}
+		w.lit(w.as + " WHERE ")
 		for n, row := range rows {
 			if n > 0 {
 				w.lit(" OR ")
@@ -69,8 +82,37 @@ func (p *Plan) SelectHits(t *sqltext.Text, b *Binding) (sql []byte, args []Arg) 
 		}
 		w.lit(" FOR UPDATE)")
 	}
+	if first {
+		return nil, nil
+	}
 	return w.buf, w.args
 }
+
+// MostHits gives how many rows the SELECT of an upsert may meet by one of the keys, so
+// that all of them together are no more than can be held. Where there are as many there
+// may be more.
+func (p *Plan) MostHits() int { return maxHits / max(len(p.upsert.keys), 1) }
+
+// selectedName is the name by which the rows of the client's SELECT are known.
+const selectedName = "`ifmatch rows`"
+
+// selected writes WITH that gives the rows of the client's SELECT, and their columns,
+// names that no client has: c1, c2 and so on.
+func (w *writer) selected() {
+	w.lit("WITH " + selectedName + "(")
+	for i := range w.upsert.given {
+		if i > 0 {
+			w.lit(", ")
+		}
+		w.lit("c" + strconv.Itoa(i+1))
+	}
+	w.lit(") AS (")
+	w.tokens(w.upsert.source)
+	w.lit(") ")
+}
+
+// selectedColumn writes column i of the client's SELECT.
+func (w *writer) selectedColumn(i int) { w.lit(selectedName + ".c" + strconv.Itoa(i+1)) }
 
 // SelectHeld gives a SELECT … FOR UPDATE of rows by their keys, which are in the
 // form of a read set, with the columns of [Plan.SelectHits]. ok is false where a
@@ -117,7 +159,7 @@ func (k *uniqueKey) rows(n int) []int {
 		can := true
 		for i := range k.columns {
 			kind := k.cells[row*len(k.columns)+i].kind
-			can = can && (kind == cellGiven || kind == cellWritten)
+			can = can && kind >= cellGiven
 		}
 		if can {
 			rows = append(rows, row)
@@ -136,8 +178,12 @@ func (w *writer) match(k *uniqueKey, row int) {
 		w.column(k.columns[i].Name)
 		w.lit(" = ")
 		c := &k.cells[row*len(k.columns)+i]
-		if c.kind == cellGiven {
+		switch c.kind {
+		case cellGiven:
 			w.buf = c.given.appendLiteral(w.buf)
+			continue
+		case cellSelected:
+			w.selectedColumn(c.column)
 			continue
 		}
 		w.lit("(")

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/pingcap/tidb/pkg/parser/ast"
+
 	"ifmatch/policy"
 )
 
@@ -24,8 +26,10 @@ func (p *planner) planReplace(plan *Plan, w tuples) *Plan {
 	t, v, u, m := plan.Table, plan.Table.Version, plan.upsert, plan.Table.status
 	plan.Strategy = LockAndCheck
 	switch {
-	case u.rows == 0:
-		return refuse(t, "REPLACE … SELECT into %s cannot be guarded: which rows it replaces is not known before; read the rows and write VALUES, or INSERT … SELECT … ON DUPLICATE KEY UPDATE", t.Name)
+	case u.rows == 0 && !u.steady:
+		return refuse(t, "REPLACE … SELECT into %s cannot be guarded: asked again, the SELECT may give other rows; write VALUES", t.Name)
+	case u.rows == 0 && !p.sameReplace(plan):
+		return refuse(t, "this REPLACE on %s can be read in two ways; write it more plainly", t.Name)
 	case len(u.keys) == 0:
 		return refuse(t, "REPLACE into %s of more than %d rows, each by each unique key, cannot be guarded; write several", t.Name, maxHits)
 	case m != nil && !m.hasInitial && m.deletion < 0 && len(m.groups) > 0 && !u.free:
@@ -59,13 +63,20 @@ func (p *planner) planReplace(plan *Plan, w tuples) *Plan {
 			u.version = nil
 		}
 		u.term = p.replacedTerm(plan, w)
-	} else if r.raises && w.names.empty() && !w.set {
+	}
+	if r.raises && w.names.empty() && !w.set && (r.at < 0 || u.rows == 0) {
 		r.columns = w.columns
 	}
 	if !r.raises && u.version == nil {
 		return refuse(t, "REPLACE on %s must give %s, the new version, a whole number (external version)", t.Name, v.Column.Name)
 	}
 	return plan
+}
+
+// sameReplace reads a REPLACE … SELECT a second time, with a parser of the whole grammar.
+func (p *planner) sameReplace(plan *Plan) bool {
+	s, ok := p.parsed(part{}).(*ast.InsertStmt)
+	return ok && s.IsReplace && s.Select != nil && p.sameSource(plan, s.Table)
 }
 
 // replacedTerm finds the terms that the rows give beside their versions.

@@ -1,7 +1,6 @@
 package rewrite
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/pingcap/tidb/pkg/parser"
@@ -10,7 +9,6 @@ import (
 
 	"ifmatch/policy"
 	"ifmatch/schema"
-	"ifmatch/sqltext"
 )
 
 // maxHits bounds the rows that one upsert is held against: those that it may meet
@@ -20,6 +18,9 @@ const maxHits = 1000
 // upsert is what a plan knows of an INSERT … ON DUPLICATE KEY UPDATE or a REPLACE.
 type upsert struct {
 	rows    int         // 0 where a SELECT gives them
+	source  part        // that SELECT
+	given   int         // and how many columns it has
+	steady  bool        // asked twice, it gives the same rows
 	keys    []uniqueKey // the policy's key, then the table's other unique ones; nil where rows cannot be found by them
 	only    bool        // the policy's key is the only way to meet a row
 	named   bool        // constants give it for each row
@@ -46,6 +47,7 @@ type newCell struct {
 	part    part    // of cellWritten
 	operand Operand // of cellWritten, where constant
 	given   Value   // of cellGiven
+	column  int     // of cellSelected
 	// constant is whether the part is a constant or a parameter.
 	constant bool
 }
@@ -53,10 +55,11 @@ type newCell struct {
 type cellKind uint8
 
 const (
-	cellUnknown cellKind = iota // only the server knows it
-	cellNever                   // NULL, or a number that no row has yet
-	cellGiven                   // the statement leaves it out: the column's default
-	cellWritten                 // the statement has it
+	cellUnknown  cellKind = iota // only the server knows it
+	cellNever                    // NULL, or a number that no row has yet
+	cellGiven                    // the statement leaves it out: the column's default
+	cellWritten                  // the statement has it
+	cellSelected                 // a column of the SELECT
 )
 
 // planUpsert plans an INSERT … ON DUPLICATE KEY UPDATE, which begins at token on,
@@ -354,85 +357,6 @@ func (p *planner) duplicateState(plan *Plan, w *tuples, list []part) *Plan {
 	return p.statusChange(plan, list)
 }
 
-// uniqueKeys finds what values the new rows have for the unique keys of the table.
-func (p *planner) uniqueKeys(plan *Plan, w tuples) {
-	t, u := plan.Table, plan.upsert
-	names := make([]string, len(t.Key))
-	for i, k := range t.Key {
-		names[i] = k.Name
-	}
-	all := [][]string{names}
-	if s := t.columns; s != nil {
-		for _, unique := range append([][]string{s.Key}, s.Unique...) {
-			same := func(other []string) bool { return slices.EqualFunc(unique, other, sameName) }
-			if len(unique) > 0 && !slices.ContainsFunc(all, same) {
-				all = append(all, unique)
-			}
-		}
-		u.only = len(all) == 1 && !s.Opaque
-	}
-	if len(w.rows) == 0 || len(w.rows)*len(all) > maxHits {
-		u.only = false
-		return
-	}
-	u.named = true
-	for n, unique := range all {
-		k := uniqueKey{cells: make([]newCell, 0, len(unique)*len(w.rows))}
-		for _, name := range unique {
-			k.columns = append(k.columns, t.column(name))
-		}
-		for _, row := range w.rows {
-			for i := range k.columns {
-				c := p.newCell(plan, &w, row, &k.columns[i])
-				u.named = u.named && (n > 0 || c.kind == cellNever || c.kind == cellGiven || c.kind == cellWritten && c.constant)
-				k.cells = append(k.cells, c)
-			}
-		}
-		u.keys = append(u.keys, k)
-	}
-}
-
-// newCell finds where a new row has its value for a column.
-func (p *planner) newCell(plan *Plan, w *tuples, row []part, c *Column) newCell {
-	at, ok := w.place(c.Name)
-	switch {
-	case !ok, c.def != nil && c.def.Generated, plan.Table.columns != nil && plan.Table.columns.BeforeInsertNames(c.Name):
-		return newCell{}
-	case at < 0 || len(row) == 0 || p.isDefault(row[at]):
-		if c.numbered() {
-			return newCell{kind: cellNever}
-		}
-		v, ok := c.left()
-		switch {
-		case !ok:
-			return newCell{}
-		case v.Kind == Null:
-			return newCell{kind: cellNever}
-		}
-		return newCell{kind: cellGiven, given: v}
-	}
-	value := row[at]
-	o, constant := p.operand(p.unwrap(value), plan.params)
-	if !constant && p.varies(value) {
-		return newCell{}
-	}
-	return newCell{kind: cellWritten, part: value, operand: o, constant: constant}
-}
-
-// varies reports whether an expression may be something else in another statement:
-// it names a column, or may give another answer.
-func (p *planner) varies(value part) bool {
-	if p.undecided(value) != "" {
-		return true
-	}
-	for i := value.from; i < value.to; i++ {
-		if p.Tokens[i].Kind == sqltext.Quoted || p.Tokens[i].Kind == sqltext.Word && !p.op(i+1, "(") && !p.oneOf(i, "NULL", "AND", "OR", "NOT", "AS", "INTERVAL") {
-			return true
-		}
-	}
-	return false
-}
-
 // sameDuplicate reads the whole statement a second time, with a parser of the whole
 // grammar, and reports whether it finds the same table and assignments.
 func (p *planner) sameDuplicate(plan *Plan, w tuples, on int) bool {
@@ -440,6 +364,13 @@ func (p *planner) sameDuplicate(plan *Plan, w tuples, on int) bool {
 	if w.alias != "" {
 		skip = part{w.end, on} // the parser does not know it
 	}
+	s, ok := p.parsed(skip).(*ast.InsertStmt)
+	return ok && !s.IsReplace && (s.Select != nil) == (len(w.rows) == 0) && p.sameSource(plan, s.Table) && p.sameAssignments(plan, s.OnDuplicate)
+}
+
+// parsed reads the statement, without the tokens of a part, with a parser of the whole
+// grammar. It is nil where that cannot read it.
+func (p *planner) parsed(skip part) ast.StmtNode {
 	ps := parsers.Get().(*parser.Parser)
 	defer parsers.Put(ps)
 	var mode mysql.SQLMode
@@ -449,189 +380,11 @@ func (p *planner) sameDuplicate(plan *Plan, w tuples, on int) bool {
 	ps.SetSQLMode(mode)
 	node, err := ps.ParseOneStmt(p.canonicalWithout(skip), "", "")
 	if err != nil {
-		return false
+		return nil
 	}
-	s, ok := node.(*ast.InsertStmt)
-	return ok && !s.IsReplace && (s.Select != nil) == (len(w.rows) == 0) && p.sameSource(plan, s.Table) && p.sameAssignments(plan, s.OnDuplicate)
+	return node
 }
 
 // Upserts reports whether the plan is of an INSERT … ON DUPLICATE KEY UPDATE or a
 // REPLACE.
 func (p *Plan) Upserts() bool { return p.upsert != nil }
-
-// bindUpsert is [Plan.Bind] for an upsert.
-func (p *Plan) bindUpsert(t *sqltext.Text, params []Value, hint []sqltext.Pair, b *Binding) *Refusal {
-	u, tab, v := p.upsert, p.Table, p.Table.Version
-	for i, c := range u.states {
-		if i > 0 && p.value(t, c.operand, params) != p.value(t, u.states[0].operand, params) {
-			return refusal("the rows of this %s give %s of %s different values; write one for each", p.Verb, tab.status.column.Name, tab.Name)
-		}
-	}
-	if !u.free {
-		if refused := p.bindTarget(t, params, b); refused != nil {
-			return refused
-		}
-	}
-	for _, tok := range tokens(t)[p.target.from:] {
-		if tok.Exec {
-			return refusal("an executable comment in this %s on %s cannot be guarded; write it without", p.Verb, tab.Name)
-		}
-	}
-	switch {
-	case v == nil && hint != nil:
-		return refusal("%s has no version for a hint to name", tab.Name)
-	case v == nil:
-		return nil
-	case u.free:
-		b.Soft = true
-		return nil
-	}
-	for i := range u.version {
-		token := p.saidToken(t, params, i)
-		if v.External != policy.ExternalNone {
-			if refused := p.externalFits(token.Version); refused != nil {
-				return refused
-			}
-			b.External, _ = token.Version.integer()
-			continue
-		}
-		if refused := v.fits(token, tab, "the statement"); refused != nil {
-			return refused
-		}
-		b.Source, b.Expected = FromSet, token
-	}
-	if hint != nil {
-		if u.rows != 1 {
-			return refusal("a hint names the version of one row, and this %s on %s may have several", p.Verb, tab.Name)
-		}
-		token, err := v.hint(hint, tab)
-		if err != nil {
-			return err
-		}
-		b.Source, b.Expected = FromHint, token
-	}
-	b.Soft = b.Source == NoExpectation && p.passesUnread(t, params)
-	b.closed = b.Source == NoExpectation && !b.Soft && v.External == policy.ExternalNone && tab.Settings.Unread == policy.UnreadRefuse
-	return nil
-}
-
-// saidToken gives the version that the statement says a new row is at, or brings.
-func (p *Plan) saidToken(t *sqltext.Text, params []Value, row int) Token {
-	u := p.upsert
-	token := Token{}
-	if row < len(u.version) && u.version[row].constant {
-		token.Version = p.value(t, u.version[row].operand, params)
-	}
-	if row < len(u.term) && u.term[row].constant {
-		token.Term = p.value(t, u.term[row].operand, params)
-	}
-	return token
-}
-
-// RowKeys gives the keys that constants give to the new rows of an upsert, nil for
-// a row that has none. ok is false where they cannot be told.
-func (p *Plan) RowKeys(t *sqltext.Text, params []Value) (keys [][]Value, ok bool) {
-	u := p.upsert
-	if !u.named || len(u.keys) == 0 {
-		return nil, false
-	}
-	n := len(p.Table.Key)
-	for row := range u.rows {
-		key := make([]Value, 0, n)
-		for _, c := range u.keys[0].cells[row*n : (row+1)*n] {
-			v := c.given
-			if c.kind == cellWritten {
-				v = p.value(t, c.operand, params)
-			}
-			if c.kind == cellNever || v.Kind == Null {
-				key = nil
-				break
-			}
-			key = append(key, v)
-		}
-		keys = append(keys, key)
-	}
-	return keys, true
-}
-
-// MeetsByKeyAlone reports whether the key of the policy is the only one by which
-// an upsert can meet a row.
-func (p *Plan) MeetsByKeyAlone() bool { return p.upsert.only }
-
-// Finds reports whether the rows that an upsert may meet can be looked for.
-func (p *Plan) Finds() bool { return len(p.upsert.keys) > 0 }
-
-// MovesKey reports whether an upsert may change the key of a row that it meets.
-func (p *Plan) MovesKey() bool { return len(p.moves) > 0 }
-
-// Rows gives how many rows an upsert makes or meets, 0 where a SELECT says it.
-func (p *Plan) Rows() int { return p.upsert.rows }
-
-// Tells reports whether the number of affected rows tells how many rows were there
-// already: each counts twice, if it changes and none is left out.
-func (p *Plan) Tells(foundRows bool) bool {
-	v := p.Table.Version
-	changes := v != nil && v.Bump != policy.BumpNone && v.External == policy.ExternalNone
-	return p.upsert.rows > 0 && !p.upsert.ignore && (changes || p.upsert.rows == 1 && !foundRows)
-}
-
-// Meets reports whether a new row meets one of the hits.
-func (p *Plan) Meets(hits []Hit, row int) bool {
-	return slices.ContainsFunc(hits, func(h Hit) bool { return h.row == row })
-}
-
-// MetRows gives how many of the new rows meet one of the hits.
-func (p *Plan) MetRows(hits []Hit) int {
-	n := 0
-	for row := range p.upsert.rows {
-		if p.Meets(hits, row) {
-			n++
-		}
-	}
-	return n
-}
-
-// Successor foretells the token of a row that an upsert has met at that token, in
-// the form of a read set. ok is false where it has to be read.
-func (p *Plan) Successor(token []byte) (next Token, ok bool) {
-	was, ok := p.Table.ParseToken(token)
-	if !ok {
-		return next, false
-	}
-	return p.successor(was)
-}
-
-// NextSaid is [Plan.Successor] for a row of which the statement itself said what it
-// was, or what it becomes.
-func (p *Plan) NextSaid(b *Binding) (next Token, ok bool) {
-	v := p.Table.Version
-	switch {
-	case b.External.Kind != NoValue:
-		return Token{Version: b.External}, v.Term == nil
-	case b.Source == FromSet:
-		return p.successor(b.Expected)
-	}
-	return next, false
-}
-
-func (p *Plan) successor(was Token) (next Token, ok bool) {
-	v := p.Table.Version
-	if v.Bump != policy.BumpIncrement || v.External != policy.ExternalNone || v.Triggered || v.Term != nil {
-		return next, false
-	}
-	if was.Version.Kind == Null {
-		return Token{Version: UintValue(1)}, v.Nullable
-	}
-	is, ok := was.Version.integer()
-	if !ok {
-		return next, false
-	}
-	next.Version, ok = is.plus(1)
-	return next, ok
-}
-
-// Unfound is the refusal of an upsert that meets rows which could not be found
-// before it.
-func (p *Plan) Unfound() string {
-	return fmt.Sprintf("this %s meets a row of %s by a key by which it could not be found before; name its key, or write UPDATE or INSERT", p.Verb, p.Table.Name)
-}

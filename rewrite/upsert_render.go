@@ -277,19 +277,30 @@ func (w *writer) replaced() {
 		v := w.Table.Version
 		name := string(quoteName(nil, v.Column.Name))
 		switch {
-		case r.at >= 0 || r.set:
-		case r.columns == nil:
-			upTo(r.names.to, w.toks[r.names.to-1].End)
-			w.lit(", " + name)
-		default:
+		case r.columns != nil:
 			upTo(r.values, w.toks[r.values-1].End)
 			w.lit(" (")
-			for _, c := range r.columns {
+			for i, c := range r.columns {
+				if i > 0 {
+					w.lit(", ")
+				}
 				w.buf = quoteName(w.buf, c)
-				w.lit(", ")
 			}
-			w.lit(name + ")")
+			if r.at < 0 {
+				w.lit(", " + name)
+			}
+			w.lit(")")
 			w.gap(at)
+		case r.at < 0 && !r.set:
+			upTo(r.names.to, w.toks[r.names.to-1].End)
+			w.lit(", " + name)
+		}
+		if w.upsert.rows == 0 {
+			upTo(r.values, w.toks[r.values-1].End)
+			w.lit(" ")
+			w.replacedSelect(version)
+			w.bytes(w.toks[w.upsert.source.to-1].End, int32(len(w.sql)))
+			return
 		}
 		for i, row := range r.rows {
 			switch {
@@ -309,4 +320,26 @@ func (w *writer) replaced() {
 		}
 	}
 	upTo(len(w.toks), int32(len(w.sql)))
+}
+
+// replacedSelect writes the client's SELECT with the version beside, or in the place of,
+// what it gives.
+func (w *writer) replacedSelect(version string) {
+	w.selected()
+	w.lit("SELECT ")
+	at := w.upsert.replace.at
+	for i := range w.upsert.given {
+		if i > 0 {
+			w.lit(", ")
+		}
+		if i == at {
+			w.lit(version)
+			continue
+		}
+		w.selectedColumn(i)
+	}
+	if at < 0 {
+		w.lit(", " + version)
+	}
+	w.lit(" FROM " + selectedName)
 }
