@@ -302,6 +302,24 @@ tables:
 				do(B, "UPDATE disks SET size = 2 WHERE name = 'd1'", taken("d1")),
 			},
 		}, {
+			name: "observed rows can be taken by nobody", setup: disks,
+			policy: `
+tables:
+  shop.disks:
+    mode: observe
+    version: version
+    status: {column: state, otherwise: allow}
+    pending: {value: PENDING}
+`,
+			steps: []step{
+				do(A, "UPDATE disks SET state = 'PENDING' WHERE name = 'd1'", affects(1)),
+				do(B, "UPDATE disks SET state = ? WHERE name = ?", affects(1), "IN_USE", "d1"),
+				do(B, "UPDATE disks SET size = size + 1", affects(3)),
+				do(B, "INSERT INTO disks (name, state) VALUES ('n1', 'PENDING')", affects(1)),
+				do(B, "DELETE FROM disks WHERE name = 'n1'", affects(1)),
+				do(direct, ledgerRows, gives()),
+			},
+		}, {
 			name: "by a context", setup: disks,
 			policy: `
 defaults: {scope: context}

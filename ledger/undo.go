@@ -278,9 +278,13 @@ func (r *Row) where() string {
 
 func quote(name string) string { return "`" + strings.ReplaceAll(name, "`", "``") + "`" }
 
-// List gives the records of the ledger, the oldest first, at most limit of them.
+// List gives the records of the ledger, the oldest first, at most limit of them; none
+// where there is no ledger.
 func (l *Ledger) List(ctx context.Context, limit int) ([]Record, error) {
 	rows, err := l.db.QueryContext(ctx, "SELECT "+recordColumns+" FROM `ifmatch`.`pending` ORDER BY id LIMIT ?", limit)
+	if gone(err) {
+		return nil, nil // it was not made yet
+	}
 	if err != nil {
 		return nil, fmt.Errorf("list the takings: %w", err)
 	}

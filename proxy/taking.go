@@ -148,16 +148,18 @@ func (s *session) boundValues(g *guarded) []rewrite.Value {
 
 // intent describes a row that is about to be taken.
 func (s *session) intent(t *rewrite.Table, by *taker, row *rewrite.TakenRow) ledger.Intent {
-	in := ledger.Intent{
-		Row: ledger.Row{Schema: t.Name.Schema, Table: t.Name.Name, Text: row.Text(t), Form: row.Form,
-			Status: t.Status(), Version: t.Version.Column.Name, Pending: t.PendingText()},
-		Keep: t.KeepsAbandoned(), Lease: t.Lease(), Taker: by.name, Connection: uint64(s.id),
-	}
+	return ledger.Intent{Row: LedgerRow(t, row), Keep: t.KeepsAbandoned(), Lease: t.Lease(), Taker: by.name, Connection: uint64(s.id)}
+}
+
+// LedgerRow gives a row as the ledger names it.
+func LedgerRow(t *rewrite.Table, row *rewrite.TakenRow) ledger.Row {
+	r := ledger.Row{Schema: t.Name.Schema, Table: t.Name.Name, Text: row.Text(t), Form: row.Form,
+		Status: t.Status(), Version: t.Version.Column.Name, Pending: t.PendingText()}
 	names, literals := row.KeyLiterals(t)
 	for i := range names {
-		in.Key = append(in.Key, ledger.KeyColumn{Column: names[i], Literal: literals[i]})
+		r.Key = append(r.Key, ledger.KeyColumn{Column: names[i], Literal: literals[i]})
 	}
-	return in
+	return r
 }
 
 // writeIntents writes intents into the ledger and has their leases renewed.

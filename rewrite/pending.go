@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -146,8 +147,8 @@ func isTakenCode(code []byte) bool {
 // pendingReason writes the code of a row that is taken, or that is not by the writer
 // any longer, and behind it that of code.
 func (w *writer) pendingReason(code func()) {
-	if w.Table.pending == nil {
-		code()
+	if w.Table.pending == nil || w.b == nil {
+		code() // of an observed table nobody knows who has taken a row
 		return
 	}
 	w.lit("CONCAT(IF(")
@@ -352,4 +353,26 @@ func (p *Plan) TakenRowOf(b *Binding, l *Locked) (*TakenRow, bool) {
 	}
 	return &TakenRow{Key: t.parsedKey(l.Key), Form: bytes.Clone(l.Key), Version: token.Version,
 		Status: c.value(shown, shown == nil), Taken: p.TakenLocked(b, l)}, true
+}
+
+// TakenRows is a SELECT of the rows of the table that are taken, by whomever, in the
+// columns of a TakenRow.
+func (t *Table) TakenRows(limit int) string {
+	w := writer{Plan: &Plan{Table: t}, as: t.qualified()}
+	w.pendingColumns()
+	w.lit(w.as)
+	w.lit(" WHERE ")
+	w.isTaken()
+	w.lit(" LIMIT " + strconv.Itoa(limit))
+	return string(w.buf)
+}
+
+// StateLiteral gives a state that a person has typed as SQL. ok is false where the
+// column cannot hold it.
+func (t *Table) StateLiteral(text string) (literal string, ok bool) {
+	if t.status.column.numeric() {
+		n, whole := TextValue(text).integer()
+		return n.String(), whole
+	}
+	return string(TextValue(text).appendLiteral(nil)), true
 }

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
+	"io"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -82,6 +84,30 @@ func check(cmd *cobra.Command, cfg *conf.Config) error {
 	if err := faults.Err(); err != nil {
 		return err
 	}
+	if err := warnOfStuck(ctx, out, db, rewrite.Compile(p, c)); err != nil {
+		return err
+	}
 	fmt.Fprintf(out, "%s: right, %d guarded tables, on %s %s at %s\n", cfg.Policy, len(p.Tables), c.Flavor, c.VersionText, cfg.Backend)
+	return nil
+}
+
+// maxWarned bounds the rows that are named one by one.
+const maxWarned = 20
+
+// warnOfStuck names the rows that are pending with nobody known to have taken them:
+// nobody will give them back.
+func warnOfStuck(ctx context.Context, out io.Writer, db *sql.DB, rules *rewrite.Rules) error {
+	rows, err := stuckRows(ctx, db, rules)
+	if err != nil {
+		return err
+	}
+	for i, r := range rows {
+		if i == maxWarned {
+			fmt.Fprintf(out, "warning: and %d rows more; ifmatch pending list has them\n", len(rows)-i)
+			break
+		}
+		fmt.Fprintf(out, "warning: %s %s is pending (%s) and there is no record of who has taken it; ifmatch pending release gives it back\n",
+			r.table.Label, r.Text, r.Pending)
+	}
 	return nil
 }

@@ -48,7 +48,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(serveCommand(), checkCommand(), explainCommand(), migrateCommand(), stressCommand(), demoCommand(), versionCommand())
+	root.AddCommand(serveCommand(), checkCommand(), explainCommand(), migrateCommand(), pendingCommand(), stressCommand(), demoCommand(), versionCommand())
 	root.SetArgs(args)
 	root.SetIn(in)
 	root.SetOut(out)
