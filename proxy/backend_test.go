@@ -20,6 +20,7 @@ type damage struct {
 	patch  []byte // in the place of as many bytes
 	insert []byte // before the byte at the offset, behind the patch
 	cut    bool   // hang up behind the patch
+	stall  bool   // send nothing from there on
 }
 
 // A damagedConn sends what its damage makes of the bytes that it is given.
@@ -39,6 +40,12 @@ func (c *damagedConn) Write(p []byte) (int, error) {
 	d := c.damage
 	if d == nil || d.at >= c.sent {
 		return c.Conn.Write(p)
+	}
+	if d.stall {
+		if n := d.at - from; n > 0 {
+			c.Conn.Write(p[:n])
+		}
+		return len(p), nil
 	}
 	out := bytes.Clone(p)
 	at := max(d.at-from, 0)
