@@ -61,6 +61,9 @@ func (c *client) login() error {
 	if err != nil {
 		return err
 	}
+	if len(p) > 0 && p[0] == wire.ERRHeader {
+		return errors.New(string(p))
+	}
 	g, err := wire.ParseGreeting(p)
 	if err != nil {
 		return err
