@@ -2,6 +2,7 @@ package integration
 
 import (
 	"context"
+	"crypto/tls"
 	"database/sql/driver"
 	"errors"
 	"strings"
@@ -132,5 +133,27 @@ func TestChangeUserAndReset(t *testing.T) {
 			answers("SHOW IFMATCH CONFLICT", "packets")
 			answers("UPDATE products SET price=2 WHERE id=100", "1 affected")
 		})
+	})
+}
+
+// What an account requires of its connection the server sees of the proxy's.
+func TestAccountsThatRequireTLS(t *testing.T) {
+	server.Each(t, func(t *testing.T, s *server.Server) {
+		identified := map[string]string{server.FlavorMariaDB: "BY 'p4ss'", server.FlavorMySQL: "WITH caching_sha2_password BY 'p4ss'"}[s.Flavor]
+		account(t, s, "needs_tls", identified+" REQUIRE SSL")
+		account(t, s, "needs_certificate", identified+" REQUIRE X509")
+		with, without := start(t, s, "tables: {}", "--backend-tls", "required"), start(t, s, "tables: {}", "--backend-tls", "disabled")
+		for _, c := range []struct {
+			user string
+			p    *Proxy
+			in   bool
+		}{{"needs_tls", with, true}, {"needs_tls", without, false}, {"needs_certificate", with, false}} {
+			for _, client := range []*tls.Config{nil, {InsecureSkipVerify: true}} {
+				_, refused := credentials{user: c.user, password: "p4ss", tls: client}.login(t, c.p.Addr, plainCaps)
+				if c.in != (refused == nil) || !c.in && !strings.Contains(string(refused), "Access denied") {
+					t.Errorf("%s, backend TLS %v, client TLS %v: %q", c.user, c.p == with, client != nil, refused)
+				}
+			}
+		}
 	})
 }
