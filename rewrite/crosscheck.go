@@ -32,10 +32,10 @@ func (p *planner) crossCheck(plan *Plan, fixed []string) *Plan {
 	var same bool
 	switch s := node.(type) {
 	case *ast.UpdateStmt:
-		same = plan.Verb == Update && s.With == nil && !s.MultipleTable && p.sameSource(plan, s.TableRefs) &&
+		same = plan.Verb == Update && (s.With != nil) == plan.with && !s.MultipleTable && p.sameSource(plan, s.TableRefs) &&
 			p.sameAssignments(plan, s.List) && sameConjuncts(s.Where, fixed) && (s.Limit != nil) == plan.hasLimit()
 	case *ast.DeleteStmt:
-		same = plan.Verb == Delete && s.With == nil && !s.IsMultiTable && p.sameSource(plan, s.TableRefs) &&
+		same = plan.Verb == Delete && (s.With != nil) == plan.with && !s.IsMultiTable && p.sameSource(plan, s.TableRefs) &&
 			sameConjuncts(s.Where, fixed) && (s.Limit != nil) == plan.hasLimit()
 	}
 	if !same {

@@ -136,6 +136,22 @@ func (p *planner) undecided(c part) string {
 	return ""
 }
 
+// effects names what in a part does more than answer, or "".
+func (p *planner) effects(in part) string {
+	for i := in.from; i < in.to; i++ {
+		switch {
+		case p.op(i, ":="):
+			return "an assignment"
+		case !p.isName(i) || !p.op(i+1, "("):
+		case p.oneOf(i, unsteady...):
+			return strings.ToUpper(string(p.Bytes(i))) + "()"
+		case p.stored(in, i):
+			return "a stored function"
+		}
+	}
+	return ""
+}
+
 // stored reports whether the name that ends at token i is a stored function of
 // the backend.
 func (p *planner) stored(in part, i int) bool {

@@ -95,6 +95,7 @@ type Plan struct {
 
 	params    []int32       // tokens of the parameter markers
 	target    part          // table reference, alias included
+	with      bool          // WITH stands before the verb
 	qualifier string        // name by which added columns are qualified
 	set       part          // assignments of an UPDATE, without SET
 	where     part          // condition, without WHERE

@@ -56,6 +56,9 @@ func (p *Plan) Limited() bool { return p.several.limit }
 // does not fix the whole key.
 func (p *planner) severalRows(plan *Plan, conjuncts []part, end int) *Plan {
 	t := plan.Table
+	if plan.with {
+		return refuse(t, "%s of several rows of %s behind WITH cannot be guarded; write it without", plan.Verb, t.Name)
+	}
 	s := &several{refs: plan.target, after: part{end, p.stmt.to}, writes: []*Plan{plan}, table: t}
 	plan.several, plan.Strategy = s, LockAndCheck
 	plan.key, plan.rest, plan.own, plan.ownTerm, plan.ownParts = nil, nil, nil, nil, nil
