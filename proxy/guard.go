@@ -96,6 +96,9 @@ func (s *session) write(g *guarded) (result error) {
 	if s.binding.Soft && g.once() {
 		s.unhold(g)
 	}
+	if g.plan.Returns() {
+		return s.writeReturning(g)
+	}
 	if g.plan.Table.Pending() {
 		if done, err := s.prepareTaking(g); done || err != nil {
 			return err

@@ -24,7 +24,7 @@ func guardedDynamic(t *sqltext.Text, all []sqltext.Span, plan *rewrite.Plan) str
 	if len(all) > 1 {
 		return "several statements in one prepared text, of which one writes " + label
 	}
-	if plan.Capture() != nil {
+	if plan.Capture() != nil || plan.Returns() {
 		return "RETURNING of " + label + " cannot be guarded when it is prepared at SQL level; send it as text"
 	}
 	for i := range t.Tokens {

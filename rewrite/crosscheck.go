@@ -61,7 +61,7 @@ func (p *planner) parse(verb Verb, t *Table) (ast.StmtNode, *Plan) {
 		mode = mysql.ModePipesAsConcat
 	}
 	ps.SetSQLMode(mode)
-	node, err := ps.ParseOneStmt(p.canonical(), "", "")
+	node, err := ps.ParseOneStmt(p.canonicalWithout(p.returning), "", "")
 	if err != nil {
 		return nil, refuse(t, "the parser cannot read this %s on %s; write it more plainly", verb, t.Name)
 	}

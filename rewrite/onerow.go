@@ -47,7 +47,8 @@ func (p *planner) oneRow(plan *Plan, where, end int) *Plan {
 	if refused := p.asciiOnly(t); refused != nil {
 		return refused
 	}
-	if refused := p.crossCheck(plan, fixed); refused != nil {
+	refused := p.crossCheck(plan, fixed)
+	if p.returning = (part{}); refused != nil {
 		return refused
 	}
 	plan.hold()
@@ -184,8 +185,11 @@ func (p *planner) needsWrap(w part) bool {
 func (p *planner) afterWhere(plan *Plan, end int) *Plan {
 	t := plan.Table
 	rest := part{end, p.stmt.to}
-	if p.find(rest, "RETURNING") < rest.to {
-		return refuse(t, "%s … RETURNING on %s cannot be guarded yet", plan.Verb, t.Name)
+	if at := p.find(rest, "RETURNING"); at < rest.to {
+		if plan.Verb != Delete || p.of != policy.ModeEnforce || t.pending != nil {
+			return refuse(t, "%s … RETURNING on %s cannot be guarded", plan.Verb, t.Name)
+		}
+		plan.returns, p.returning, rest.to = true, part{at, p.stmt.to}, at
 	}
 	limit := p.find(rest, "LIMIT")
 	if limit == rest.to {

@@ -96,6 +96,7 @@ type Plan struct {
 	params    []int32       // tokens of the parameter markers
 	target    part          // table reference, alias included
 	with      bool          // WITH stands before the verb
+	returns   bool          // RETURNING stands at the end
 	qualifier string        // name by which added columns are qualified
 	set       part          // assignments of an UPDATE, without SET
 	where     part          // condition, without WHERE
@@ -154,6 +155,10 @@ type assignment struct {
 // Params gives the number of parameter markers that the client wrote.
 func (p *Plan) Params() int { return len(p.params) }
 
+// Returns reports whether the statement, a DELETE of one row, answers with the row that it
+// has deleted.
+func (p *Plan) Returns() bool { return p.returns }
+
 // refuse is a plan that says why. The text goes to the client after "ifmatch: refused: ".
 func refuse(t *Table, format string, args ...any) *Plan {
 	return &Plan{Verdict: Refuse, Table: t, Reason: fmt.Sprintf(format, args...)}
@@ -193,7 +198,10 @@ type planner struct {
 	rules *Rules
 	env   Env
 	of    policy.Mode // tables of another mode are as if they were not guarded
-	given part        // what an upsert's new row gives to the status, where its update takes that over
+	// returning is RETURNING and its list, of the statement at hand: the parser of the whole
+	// grammar does not know it.
+	returning part
+	given     part // what an upsert's new row gives to the status, where its update takes that over
 }
 
 // guarded resolves a name that a statement writes to, directly or through a
