@@ -46,14 +46,29 @@ var statements = []struct {
 	{name: "execute select", prepare: "SELECT c FROM plain WHERE id = ?", command: execution(4711)},
 	{name: "execute select guarded", prepare: "SELECT c FROM guarded WHERE id = ?", command: execution(4711)},
 	{name: "execute update", prepare: "UPDATE guarded SET k = ? WHERE id = ? AND version = ?", command: execution(7, 4711, 12)},
+	{name: "update by a string key", command: []byte("\x03UPDATE guarded SET name = 'it''s a pen' WHERE id = 'k-4711' AND version = 12")},
+	{name: "update relative", command: []byte("\x03UPDATE guarded SET k = k + 1 WHERE id = 4711")},
+	{name: "delete", command: []byte("\x03DELETE FROM guarded WHERE id = 4711 AND version = 12")},
+	{name: "insert", command: []byte("\x03INSERT INTO guarded (id, k, name, version) VALUES (4711, 7, 'pen', 1)")},
+	{name: "execute insert", prepare: "INSERT INTO guarded (id, k, name, version) VALUES (?, ?, ?, 1)", command: execution(4711, 7, "pen")},
+	{name: "execute update of a text", prepare: "UPDATE guarded SET name = ? WHERE id = ? AND version = ?", command: execution("it's a pen", 4711, 12)},
+	{name: "execute update of a text by a string key", prepare: "UPDATE guarded SET name = ? WHERE id = ?", command: execution("it's a pen", "k-4711")},
+	{name: "execute delete by a string key", prepare: "DELETE FROM guarded WHERE id = ?", command: execution("k-4711")},
+	{name: "execute select by a string key", prepare: "SELECT c FROM guarded WHERE id = ?", command: execution("k-4711")},
+	{name: "execute update relative", prepare: "UPDATE guarded SET k = k + ? WHERE id = ?", command: execution(1, 4711)},
 	{name: "execute update without expectation", prepare: "UPDATE guarded SET k = ? WHERE id = ?", command: execution(7, 4711)},
 }
 
-// execution is COM_STMT_EXECUTE of statement 1.
-func execution(params ...uint64) []byte {
+// execution is COM_STMT_EXECUTE of statement 1, with numbers and texts.
+func execution(params ...any) []byte {
 	e := wire.Execute{ID: 1, Iterations: 1}
 	for _, p := range params {
-		e.Params = append(e.Params, wire.NewUint(p))
+		switch p := p.(type) {
+		case int:
+			e.Params = append(e.Params, wire.NewUint(uint64(p)))
+		case string:
+			e.Params = append(e.Params, wire.NewBytes([]byte(p)))
+		}
 	}
 	return e.Append([]byte{byte(wire.ComStmtExecute)}, peerCaps)
 }

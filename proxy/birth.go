@@ -57,7 +57,7 @@ func (s *session) insertBorn(in *inserting, born []int) error {
 	if failed != nil || err != nil {
 		return s.orError(failed, err)
 	}
-	if err := in.send(); err != nil {
+	if err := s.sendInsert(in); err != nil {
 		return err
 	}
 	ok, p, bad, err := s.writeAnswer()

@@ -14,13 +14,25 @@ type inserting struct {
 	plan   *rewrite.Plan
 	text   *sqltext.Text
 	params []rewrite.Value
-	send   func() error
+
+	attrs, sql []byte // of COM_QUERY
+	packet     []byte // of an execution, in its place
+}
+
+// sendInsert sends an INSERT.
+func (s *session) sendInsert(in *inserting) error {
+	if in.packet != nil {
+		return s.send(in.packet)
+	}
+	return s.send(comQuery, in.attrs, in.sql)
 }
 
 // insertQuery carries out an INSERT of the text protocol.
 func (s *session) insertQuery(plan *rewrite.Plan, attrs []byte) error {
-	sql := s.text.SQL
-	return s.insert(&inserting{plan: plan, text: &s.text, send: func() error { return s.send(comQuery, attrs, sql) }})
+	s.inserting = inserting{plan: plan, text: &s.text, attrs: attrs, sql: s.text.SQL}
+	err := s.insert(&s.inserting)
+	s.inserting = inserting{}
+	return err
 }
 
 // conflictOfInsert answers an INSERT that was not sent.
@@ -45,7 +57,7 @@ func (s *session) insert(in *inserting) error {
 		}
 	}
 	own := s.own
-	if err := in.send(); err != nil {
+	if err := s.sendInsert(in); err != nil {
 		return err
 	}
 	ok, p, failed, err := s.writeAnswer()
@@ -55,7 +67,8 @@ func (s *session) insert(in *inserting) error {
 	if !keeps {
 		return s.finish(&ok, p)
 	}
-	p = bytes.Clone(p)
+	s.kept = append(s.kept[:0], p...) // what follows may read from the backend
+	p = s.kept
 	if ok, err = wire.ParseOK(p, s.caps); err != nil {
 		return &backendError{err}
 	}

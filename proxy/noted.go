@@ -21,7 +21,10 @@ func (s *session) executeNoted(st *statement, p []byte, typed bool) (done bool, 
 		if typed {
 			s.bindValues(st)
 		}
-		return true, s.insert(&inserting{st.noted, st.text, s.values[:boundParams(st, typed)], func() error { return s.send(p) }})
+		s.inserting = inserting{plan: st.noted, text: st.text, params: s.values[:boundParams(st, typed)], packet: p}
+		err := s.insert(&s.inserting)
+		s.inserting = inserting{}
+		return true, err
 	}
 	capture := st.noted.Capture()
 	dirty, err := s.dirty(capture)

@@ -221,7 +221,7 @@ func (s *session) numberParams(st *statement, e *wire.Execute) (done bool, err e
 	n := st.numbered
 	values := make([]rewrite.Value, len(e.Params))
 	for i, param := range e.Params {
-		if values[i] = paramValue(param); param.Long {
+		if values[i] = s.paramValue(param); param.Long {
 			values[i] = rewrite.Value{Kind: rewrite.Opaque}
 		}
 	}

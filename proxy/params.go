@@ -16,7 +16,7 @@ func (s *session) bindValues(st *statement) {
 			s.values = append(s.values, st.long[i].asValue())
 			continue
 		}
-		s.values = append(s.values, paramValue(p))
+		s.values = append(s.values, s.paramValue(p))
 	}
 }
 
@@ -32,7 +32,7 @@ func (l *longParam) asValue() rewrite.Value {
 }
 
 // paramValue gives a parameter as plans understand it.
-func paramValue(p wire.Param) rewrite.Value {
+func (s *session) paramValue(p wire.Param) rewrite.Value {
 	if p.Null {
 		return rewrite.Value{Kind: rewrite.Null}
 	}
@@ -46,7 +46,7 @@ func paramValue(p wire.Param) rewrite.Value {
 		if p.Type == wire.TypeDecimal || p.Type == wire.TypeNewDecimal {
 			return rewrite.DecimalValue(string(b))
 		}
-		return rewrite.TextValue(string(b))
+		return rewrite.TextValue(s.strings.Of(b))
 	}
 	if p.Type == wire.TypeDouble && len(p.Value) == 8 {
 		// Clients without integers send whole numbers so. Below 2^53 a double is

@@ -74,19 +74,22 @@ type session struct {
 	running   dynamic            // the one that is prepared or executed
 	asked     []asideType        // types of the last answer to the proxy itself
 
-	rules    *rewrite.Rules // for the statement at hand
-	text     sqltext.Text   // of COM_QUERY
-	cur      *sqltext.Text  // of the statement at hand
-	spans    []sqltext.Span
-	binding  rewrite.Binding
-	bindings []rewrite.Binding // of the tables that a write of several rows writes
-	exec     wire.Execute
-	values   []rewrite.Value
-	params   []wire.Param // of a guarded execution, as the backend knows them
-	added    []byte       // values of those that the client did not give
-	out      []byte       // rewritten statements
-	inserted []rewrite.NewRow
-	scratch  []byte // packets of our own
+	rules     *rewrite.Rules // for the statement at hand
+	text      sqltext.Text   // of COM_QUERY
+	cur       *sqltext.Text  // of the statement at hand
+	spans     []sqltext.Span
+	binding   rewrite.Binding
+	bindings  []rewrite.Binding // of the tables that a write of several rows writes
+	exec      wire.Execute
+	values    []rewrite.Value
+	strings   sqltext.Strings // of parameters
+	params    []wire.Param    // of a guarded execution, as the backend knows them
+	added     []byte          // values of those that the client did not give
+	out       []byte          // rewritten statements
+	inserted  []rewrite.NewRow
+	inserting inserting // an INSERT on its way
+	kept      []byte    // the answer to a write, while more is read
+	scratch   []byte    // packets of our own
 }
 
 func newSession(srv *Server, nc net.Conn) *session {

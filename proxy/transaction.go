@@ -61,6 +61,9 @@ func (s *session) endingOf(t *sqltext.Text, stmt sqltext.Span, kind control, nam
 			return uncertain
 		}
 	case plain:
+		if stmt.Start < stmt.End && strings.IndexByte("bclrwfid", t.Bytes(int(stmt.Start))[0]|0x20) < 0 {
+			return committed // none of what follows, as nearly always
+		}
 		for _, word := range [...]string{"BEGIN", "IF", "CASE", "LOOP", "REPEAT", "WHILE", "FOR", "DECLARE"} {
 			if t.Is(int(stmt.Start), word) {
 				return uncertain

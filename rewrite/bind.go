@@ -271,8 +271,8 @@ func (p *Plan) value(t *sqltext.Text, o Operand, params []Value) Value {
 		if o.tok != o.from {
 			return Value{Kind: Opaque}
 		}
-		if s, ok := t.StringValue(nil, i); ok {
-			return TextValue(string(s))
+		if s, ok := t.StringText(i); ok {
+			return TextValue(s)
 		}
 	case sqltext.Word:
 		return Value{Kind: Null}

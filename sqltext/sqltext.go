@@ -100,6 +100,7 @@ type Text struct {
 
 	lx      Lexis
 	scratch []byte
+	strings Strings
 }
 
 // LexError says where a text cannot be read with certainty: it is not SQL to

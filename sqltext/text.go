@@ -157,6 +157,16 @@ func (t *Text) StringValue(dst []byte, i int) ([]byte, bool) {
 	return dst, true
 }
 
+// StringText is StringValue as a string. It uses t's own buffer.
+func (t *Text) StringText(i int) (string, bool) {
+	b, ok := t.StringValue(t.scratch[:0], i)
+	if !ok {
+		return "", false
+	}
+	t.scratch = b
+	return t.strings.Of(b), true
+}
+
 // unescape appends what a backslash before c stands for.
 func unescape(dst []byte, c byte) []byte {
 	switch c {
