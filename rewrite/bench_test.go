@@ -79,3 +79,30 @@ func BenchmarkMentions(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkConflict is the answer to a write whose guard does not hold, but for
+// the round trip: the question why, and what is said.
+func BenchmarkConflict(b *testing.B) {
+	rules := world(b)
+	var text sqltext.Text
+	if err := text.Lex([]byte(benchUpdate), &sqltext.Lexis{Version: 90700}); err != nil {
+		b.Fatal(err)
+	}
+	plan := rules.Plan(&text, text.Statements(nil)[0], Env{DB: "shop", UTF8: true})
+	hint, err := sqltext.ParseHint("version=9")
+	if err != nil {
+		b.Fatal(err)
+	}
+	found := []Row{{[]byte("100"), []byte("11"), []byte("1"), []byte("0")}}
+	var binding Binding
+	b.ReportAllocs()
+	for b.Loop() {
+		if refused := plan.Bind(&text, nil, hint, &binding); refused != nil {
+			b.Fatal(refused)
+		}
+		plan.Probe(&text, &binding, false, LockMySQL)
+		if outcome, c := plan.Judge(&binding, found); outcome != InConflict || c == nil {
+			b.Fatal("no conflict")
+		}
+	}
+}

@@ -81,8 +81,22 @@ func introducer(name []byte, f Flavor) bool {
 // CharsetByID returns the character set of the collation with that id, as it
 // stands in the handshake. False where [CharsetByName] is false of its name.
 func CharsetByID(id int) (Charset, bool) {
-	return CharsetByName(CharsetName(id))
+	if id < 0 || id >= len(charsetOf) || charsetOf[id] == 0 {
+		return 0, false
+	}
+	return Charset(charsetOf[id] - 1), true
 }
+
+// charsetOf is 1 + the character set by the id of a collation, 0 for none: it is
+// asked for every column of every answer that is looked into.
+var charsetOf = func() (of [4096]uint8) {
+	for id := range of {
+		if cs, ok := CharsetByName(CharsetName(id)); ok {
+			of[id] = 1 + uint8(cs)
+		}
+	}
+	return of
+}()
 
 // CharsetName returns the name of the character set of the collation with that
 // id, as in information_schema.COLLATIONS of either server; empty where neither

@@ -61,3 +61,13 @@ func TestCharLen(t *testing.T) {
 		}
 	}
 }
+
+// The table by id says what the names say.
+func TestCharsetTable(t *testing.T) {
+	for id := -1; id < 5000; id++ {
+		want, known := CharsetByName(CharsetName(id))
+		if got, ok := CharsetByID(id); got != want || ok != known {
+			t.Fatalf("collation %d: %v, %v, expected %v, %v", id, got, ok, want, known)
+		}
+	}
+}
