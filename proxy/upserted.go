@@ -106,7 +106,7 @@ func (s *session) noteMet(u *upserting, ok *wire.OK) error {
 		case plan.MovesKey():
 			scope.Forget(t.ID, m.Key)
 			s.reads.writesUntold()
-		case held && plan.Rows() == 1 && len(u.found) == 1:
+		case held && plan.Rows() == 1 && len(u.found) == 1 && ok.AffectedRows == 2:
 			if token, foretold := plan.Successor(m.Token); foretold {
 				if token, foretold := t.AppendToken(s.token[:0], token); foretold {
 					s.token = token
