@@ -101,7 +101,7 @@ tables:
       initial: [creating, available]
       transitions:
         - {to: deleting, from: [available, error], set: {was: status}}
-        - {to: [in-use, available], from: [available, in-use]}
+        - {to: [in-use, available], from: [available, in-use], unless: EXISTS (SELECT 1 FROM crates c WHERE c.name = 'lock' AND c.id <> crates.id)}
       delete: {from: [error, deleting]}`
 
 func TestUpsertAgainstTheStatus(t *testing.T) {
@@ -132,6 +132,10 @@ func TestUpsertAgainstTheStatus(t *testing.T) {
 		do(A, "INSERT INTO crates(id, name, status) VALUES (5, 'e', 'available') ON DUPLICATE KEY UPDATE status='in-use'", affects(1)),
 		do(A, "INSERT INTO crates(id, name, status) VALUES (5, 'e', 'available') ON DUPLICATE KEY UPDATE status='in-use'", affects(2)),
 		do(A, "INSERT INTO crates(id, status) SELECT 6, 'available' ON DUPLICATE KEY UPDATE status='in-use'", refused("which state its rows get cannot be known")),
+		do(direct, "INSERT INTO crates(id, name, status) VALUES (8, 'lock', 'available')", affects(1)),
+		do(A, "INSERT INTO crates(id, name, status) VALUES (5, 'e', 'available') ON DUPLICATE KEY UPDATE status='in-use'", statusFails("unless 1 failed")),
+		do(A, given, statusFails("unless 1 failed"), 5, "available"),
+		do(direct, "DELETE FROM crates WHERE id=8", affects(1)),
 		do(A, "REPLACE INTO crates(id, status) VALUES (2, 'available')", statusFails("id=2: status is 'in-use', REPLACE may follow 'error', 'deleting'")),
 		do(A, "REPLACE INTO crates(id, status) VALUES (1, 'in-use')", statusFails("an INSERT may give")),
 		do(A, "REPLACE INTO crates(id, status) VALUES (4, 'available')", statusFails("id=4: status is 'available', REPLACE may follow")),

@@ -204,7 +204,11 @@ func (p *planner) tuples(i int) (w tuples, ok bool) {
 	if p.word(i, "PARTITION") && p.op(i+1, "(") {
 		i = p.closing(i+1, p.stmt.to) + 1
 	}
-	if p.op(i, "(") {
+	first := i
+	for p.op(first, "(") {
+		first++
+	}
+	if p.op(i, "(") && !p.oneOf(first, "SELECT", "WITH", "TABLE", "VALUES") {
 		end := p.closing(i, p.stmt.to)
 		w.names = part{i + 1, end}
 		for _, c := range p.items(w.names) {
