@@ -81,6 +81,9 @@ func (s *session) authenticate(plugin string) error {
 				}
 				continue
 			}
+		case wire.AuthNextFactorHeader:
+			name, _, _ := bytes.Cut(p[1:], []byte{0})
+			plugin = string(name) // its data are its own
 		case wire.AuthMoreDataHeader:
 			if plugin != cachingSHA2 || len(p) != 2 {
 				break

@@ -131,7 +131,7 @@ func (s *session) serve() {
 	err := s.commands()
 	var be *backendError
 	switch {
-	case errors.Is(err, errEnd), errors.Is(err, net.ErrClosed):
+	case errors.Is(err, errEnd), errors.Is(err, net.ErrClosed), errors.Is(err, errRefused): // of COM_CHANGE_USER
 		s.log.Debug("session ended")
 	case errors.As(err, &be):
 		s.backendLost(be)

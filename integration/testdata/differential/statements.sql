@@ -1,6 +1,7 @@
 # Run on either server, directly and through the proxy: each as COM_QUERY, and by
 # COM_STMT_PREPARE and COM_STMT_EXECUTE. Lines that begin with a flavor and a
-# colon are for that server alone.
+# colon are for that server alone, those that begin with "prepared" are not sent as
+# text: a syntax error there, of which the proxy's own reading of the row may tell.
 SELECT 1
 SELECT 1 + 1 AS two, 'text', NULL, 1.5, 1e10, x'00ff', b'101', DATE '2026-01-02', TRUE
 SELECT * FROM item
@@ -325,6 +326,49 @@ UPDATE guarded SET name = 'due' WHERE id = 2
 SELECT name FROM guarded WHERE id = 2
 ROLLBACK
 SELECT name FROM guarded WHERE id = 2
+SELECT ? + 1, ?
+SELECT id, name FROM item WHERE id > ? ORDER BY id LIMIT 2
+INSERT INTO log(what) VALUES (?)
+INSERT INTO log(what) VALUES (CONCAT('number ', ?)), ('and another')
+UPDATE item SET price = ? WHERE id = ?
+UPDATE item SET nosuch = ? WHERE id = ?
+DELETE FROM line WHERE n = ? AND id = ?
+CALL out_and_inout(?, ?, ?)
+CALL fails()
+prepared: SELECT name FROM guarded WHERE id = 1 + ?
+prepared: SELECT id, name FROM guarded WHERE id >= ? ORDER BY id
+prepared: UPDATE guarded SET n = 5 + ? WHERE id = ?
+prepared: UPDATE guarded SET n = 7 + ? WHERE id = ? + 1
+prepared: UPDATE guarded SET nosuch = ? WHERE id = ?
+prepared: INSERT INTO guarded(n, id) VALUES (?, 50 + ?)
+prepared: DELETE FROM guarded WHERE n = ? AND id = ?
+SET @x = ?
+SELECT @x
+SET SESSION session_track_state_change = 1
+SET @y = 2
+CREATE TEMPORARY TABLE tracked(id INT)
+DROP TEMPORARY TABLE tracked
+SET SESSION session_track_state_change = 0
+SET SESSION session_track_transaction_info = 'STATE'
+BEGIN
+SELECT COUNT(*) FROM item
+INSERT INTO log(what) VALUES ('tracked')
+COMMIT
+SET SESSION session_track_transaction_info = 'CHARACTERISTICS'
+START TRANSACTION READ ONLY
+SELECT 1 FROM item WHERE id = 1
+ROLLBACK
+SET SESSION session_track_transaction_info = 'OFF'
+SET SESSION session_track_system_variables = '*'
+SET SESSION sql_mode = '', SESSION lock_wait_timeout = 49
+SET SESSION session_track_system_variables = ''
+SET SESSION sql_mode = 'ANSI_QUOTES'
+SELECT name FROM "guarded" WHERE id = 1
+SET SESSION sql_mode = DEFAULT
+SET SESSION session_track_schema = 0
+SELECT name FROM guarded WHERE id = 1
+UPDATE guarded SET name = 'untracked' WHERE id = 1
+SET SESSION session_track_schema = DEFAULT, SESSION session_track_system_variables = DEFAULT
 mariadb: SELECT * FROM item LIMIT 1 OFFSET 1
 mariadb: INSERT INTO log(what) VALUES ('returned') RETURNING id, what
 mariadb: DELETE FROM log WHERE what = 'returned' RETURNING what
