@@ -4,7 +4,7 @@ STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
 COMMIT      := $(shell git rev-parse --short HEAD 2>/dev/null)
 LDFLAGS     := -X main.buildCommit=$(COMMIT)
 
-.PHONY: build demo test unit lint bench fuzz install clean
+.PHONY: build demo test unit lint bench mutants fuzz install clean
 
 # Without C: one file that runs anywhere, and a smaller process.
 build:
@@ -38,6 +38,10 @@ lint:
 bench:
 	integration/server/install bench
 	$(GO) run ./integration/bench -idle -sysbench -micro -write docs/performance.md $(BENCH)
+
+# Takes each protection out of a copy of the source: a test has to fail.
+mutants: install
+	$(GO) run ./integration/mutation
 
 # A minute for each fuzzer.
 fuzz:

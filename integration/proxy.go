@@ -152,7 +152,7 @@ func (p *Proxy) stop(t testing.TB) {
 	}
 	for _, bad := range []string{"session panicked", "DATA RACE", "panic:"} {
 		if strings.Contains(p.Log.String(), bad) {
-			t.Errorf("the proxy has logged %q", bad)
+			t.Errorf("the proxy has logged %q:\n%s", bad, p.Log.lineWith(bad))
 		}
 	}
 	if t.Failed() {
@@ -228,6 +228,16 @@ func (l *Log) Lines() [][]byte {
 
 // Count says how often text was written.
 func (l *Log) Count(text string) int { return strings.Count(l.String(), text) }
+
+// lineWith gives the first line that has text in it.
+func (l *Log) lineWith(text string) string {
+	for line := range strings.Lines(l.String()) {
+		if strings.Contains(line, text) {
+			return line
+		}
+	}
+	return ""
+}
 
 func (l *Log) tail() string {
 	const most = 6000
