@@ -109,7 +109,7 @@ func (w *attackWorld) run(t *testing.T, a attack) {
 		for _, text := range a.texts {
 			ctx, cancel := context.WithTimeout(context.Background(), patience)
 			var err error
-			text = strings.ReplaceAll(text, "@shop", db)
+			text = strings.NewReplacer("@shop", db, "@SHOP", strings.ToUpper(db)).Replace(text)
 			if binary, ok := strings.CutPrefix(text, asBinary); ok {
 				stmt, err = conn.PrepareContext(ctx, binary)
 			} else if text != executeIt {

@@ -1,6 +1,11 @@
 package integration
 
-import "testing"
+import (
+	"strings"
+	"testing"
+
+	"ifmatch/integration/server"
+)
 
 // What a routine writes is out of the proxy's sight: its call is refused, however
 // it is written, unless the policy allows the routine.
@@ -79,5 +84,30 @@ CREATE FUNCTION unit() RETURNS INT DETERMINISTIC RETURN 1`
 				do(userPrefix+"clerk", "CALL wipe()", never),
 				untouched,
 			}},
+	})
+}
+
+// What somebody makes around the proxy is known to it when the schema has been
+// read again.
+func TestMadeAroundTheProxy(t *testing.T) {
+	server.Each(t, func(t *testing.T, s *server.Server) {
+		shop := s.Database(t)
+		db := session(t, s, "root", shop, "")
+		for _, q := range statements(products) {
+			execute(t, db, q)
+		}
+		p := start(t, s, strings.ReplaceAll("tables: {shop.products: {version: version, unread: refuse}}", "shop", shop), "--schema-refresh", "100ms")
+		app := session(t, p.server(s), "root", shop, "")
+		for _, made := range []struct{ make, write string }{
+			{"CREATE VIEW hasty AS SELECT id, price AS p FROM products WHERE price < 0", "UPDATE hasty SET p=0"},
+			{"CREATE VIEW hastier AS SELECT * FROM hasty", "DELETE FROM hastier"},
+			{"CREATE PROCEDURE wipe() UPDATE hasty SET p=0", "CALL wipe()"},
+			{"CREATE PROCEDURE wash() CALL wipe()", "CALL wash()"},
+		} {
+			execute(t, db, made.make)
+			if !await(func() bool { return refused("ifmatch: refused: ")(run(app, made.write, shop)) == "" }) {
+				t.Errorf("%s is not refused after %s", made.write, made.make)
+			}
+		}
 	})
 }

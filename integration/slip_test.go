@@ -68,7 +68,7 @@ const (
 // proxy, which tells how many of them are attacks and not nonsense.
 func TestNothingSlipsPast(t *testing.T) {
 	mysql.RegisterReaderHandler("slip", func() io.Reader { return strings.NewReader("1,5\n2,6\n") })
-	seed, count := fromEnv(t, envSlipSeed, 1), fromEnv(t, envSlipCount, 400)
+	seed, count := fromEnv(t, envSlipSeed, 1), fromEnv(t, envSlipCount, 250)
 	var until time.Time
 	if text := os.Getenv(envSlipFor); text != "" {
 		d, err := time.ParseDuration(text)

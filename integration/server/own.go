@@ -8,14 +8,14 @@ import (
 
 // Own starts a server of the flavor for this test alone, for what would
 // disturb other tests: to be killed, restarted or configured. It ends with the
-// test.
-func Own(t testing.TB, flavor string) *Server {
+// test. Further options are the server's own, such as --lower-case-table-names=1.
+func Own(t testing.TB, flavor string, options ...string) *Server {
 	t.Helper()
-	start := startMariaDB
+	start := startMariaDBWith
 	if flavor == FlavorMySQL {
-		start = startMySQL
+		start = startMySQLWith
 	}
-	s, err := start()
+	s, err := start(options...)
 	if err != nil {
 		t.Fatalf("no %s server: %v", flavor, err)
 	}

@@ -58,7 +58,10 @@ var leaner = []string{
 	"--performance-schema-max-memory-classes=0",
 }
 
-func startMariaDB() (*Server, error) {
+func startMariaDB() (*Server, error) { return startMariaDBWith() }
+
+// startMariaDBWith starts it with further options.
+func startMariaDBWith(further ...string) (*Server, error) {
 	mariadbd, err := look("mariadbd", "Debian's package mariadb-server")
 	if err != nil {
 		return nil, err
@@ -83,14 +86,18 @@ func startMariaDB() (*Server, error) {
 		return nil, fmt.Errorf("prepare the data of MariaDB: %w\n%s", err, tail(out))
 	}
 	return start(&Server{Flavor: FlavorMariaDB, data: data}, func(port int) *exec.Cmd {
-		return exec.Command(mariadbd, append(append(options(data, port), "--sync-frm=0"), asRoot...)...)
+		return exec.Command(mariadbd, append(append(append(options(data, port), "--sync-frm=0"), asRoot...), further...)...)
 	})
 }
 
 // startMySQL runs MySQL inside the folder of its own Debian system: its
 // libraries are newer than those around it. The data stand in the /tmp of that
 // system, so nothing has to be mounted and many servers can run at once.
-func startMySQL() (*Server, error) {
+func startMySQL() (*Server, error) { return startMySQLWith() }
+
+// startMySQLWith starts it with further options, which hold from the making of its
+// data on.
+func startMySQLWith(further ...string) (*Server, error) {
 	root, err := mysqlRoot()
 	if err != nil {
 		return nil, err
@@ -112,12 +119,12 @@ func startMySQL() (*Server, error) {
 		cmd.SysProcAttr = inside(root)
 		return cmd
 	}
-	if out, err := run("--no-defaults", "--initialize-insecure", "--user=root", "--datadir="+host+"/data").CombinedOutput(); err != nil {
+	if out, err := run(append([]string{"--no-defaults", "--initialize-insecure", "--user=root", "--datadir=" + host + "/data"}, further...)...).CombinedOutput(); err != nil {
 		_ = os.RemoveAll(data)
 		return nil, fmt.Errorf("prepare the data of MySQL in %s (needs root, or user namespaces): %w\n%s", root, err, tail(out))
 	}
 	return start(&Server{Flavor: FlavorMySQL, data: data}, func(port int) *exec.Cmd {
-		return run(append(options(host, port), append(leaner, "--user=root", "--mysqlx=OFF", "--secure-file-priv=NULL")...)...)
+		return run(append(append(options(host, port), append(leaner, "--user=root", "--mysqlx=OFF", "--secure-file-priv=NULL")...), further...)...)
 	})
 }
 
