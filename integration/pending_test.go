@@ -353,6 +353,18 @@ tables:
 				eventually(direct, "SELECT status, version FROM jobs", gives("0|9")),
 			},
 		}, {
+			name:   "a key from a counter",
+			setup:  `CREATE TABLE jobs (id BIGINT PRIMARY KEY, status VARCHAR(9) NOT NULL, version INT NOT NULL DEFAULT 1)`,
+			policy: "tables:\n  shop.jobs: {version: version, number: {column: id, counter: /shop/pending}, status: {column: status, otherwise: allow}, pending: {value: taken}}\n",
+			steps: []step{
+				do(A, "INSERT INTO jobs (status) VALUES ('new')", affects(1)),
+				do(A, "INSERT INTO jobs (id, status) VALUES (100, 'taken')", affects(1)),
+				do(A, "INSERT INTO jobs (status) VALUES ('taken')", affects(1)),
+				do(direct, "SELECT row_text FROM ifmatch.pending WHERE table_schema = 'shop' ORDER BY id", gives("id=100", "id=2")),
+				do(A, hangUp, nil),
+				eventually(direct, "SELECT id, status FROM jobs", gives("1|new")),
+			},
+		}, {
 			name:   "a key that the server numbers",
 			setup:  `CREATE TABLE jobs (id BIGINT AUTO_INCREMENT PRIMARY KEY, status ENUM('new', 'taken') NOT NULL, version INT NOT NULL DEFAULT 1)`,
 			policy: "tables:\n  shop.jobs: {version: version, status: {column: status, otherwise: allow}, pending: {value: taken}}\n",

@@ -14,7 +14,7 @@ import (
 const (
 	// SweepEvery is how often a keeper looks for leases that have run out.
 	SweepEvery = time.Second
-	// sweepAgain is after how long it looks again at a row that was locked.
+	// sweepAgain is after how long it looks again at a row that was locked, at first.
 	sweepAgain = 50 * time.Millisecond
 	// renewals is how often a lease is renewed while it runs.
 	renewals = 4
@@ -191,13 +191,15 @@ func (k *Keeper) leases() (ids []uint64, shortest time.Duration) {
 
 // sweeping undoes takings.
 func (k *Keeper) sweeping(ctx context.Context) {
-	wait := SweepEvery
+	wait, locked := SweepEvery, sweepAgain
 	for sleep(ctx, wait, k.kick) {
 		one, cancel := context.WithTimeout(ctx, patience)
 		again := k.sweep(one)
 		cancel()
 		if wait = SweepEvery; again {
-			wait = sweepAgain
+			wait, locked = locked, min(2*locked, SweepEvery) // a transaction may hold a row for long
+		} else {
+			locked = sweepAgain
 		}
 		if k.also != nil {
 			k.also()

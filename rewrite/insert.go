@@ -42,7 +42,9 @@ func (p *planner) planInsert(i int) *Plan {
 		return refused
 	}
 	if plan.initial != nil {
-		plan.Why = "the states that it gives are held against initial"
+		if plan.Why = "the states that it gives are held against initial"; !t.status.hasInitial {
+			plan.Why = "the states that it gives say which rows it takes"
+		}
 	}
 	if !t.Captured() && t.pending == nil {
 		return plan
