@@ -3,6 +3,7 @@ package rewrite
 import (
 	"bytes"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"ifmatch/sqltext"
@@ -64,6 +65,10 @@ func sent(t *testing.T, plan *Plan, text *sqltext.Text, lx *sqltext.Lexis, param
 		sentSeveral(t, plan, text, params, lx)
 		return
 	}
+	if plan.Upserts() {
+		sentUpsert(t, plan, text, params, lx)
+		return
+	}
 	var b Binding
 	for _, hint := range [][]sqltext.Pair{nil, {{Name: "version", Value: "9"}}, {{Name: "version", Null: true}}} {
 		if plan.Bind(text, params, hint, &b) != nil {
@@ -85,6 +90,56 @@ func sent(t *testing.T, plan *Plan, text *sqltext.Text, lx *sqltext.Lexis, param
 			t.Fatalf("%q has %d markers and %d arguments", sql, n, len(args))
 		}
 	}
+}
+
+// sentUpsert is sent for an upsert: before and after rows were locked for it.
+func sentUpsert(t *testing.T, plan *Plan, text *sqltext.Text, params []Value, lx *sqltext.Lexis) {
+	markers := func(sql []byte, args []Arg) {
+		var out sqltext.Text
+		if err := out.Lex(sql, lx); err != nil {
+			t.Fatalf("%q is prepared: %v", sql, err)
+		}
+		if n := sqltext.Placeholders(&out, 0, len(out.Tokens)); n != len(args) {
+			t.Fatalf("%q has %d markers and %d arguments", sql, n, len(args))
+		}
+	}
+	var b Binding
+	for _, hint := range [][]sqltext.Pair{nil, {{Name: "version", Value: "9"}}} {
+		if plan.Bind(text, params, hint, &b) != nil {
+			continue
+		}
+		sql, args := plan.Prepared(text)
+		keeps(t, plan, text, sql, lx, false)
+		markers(sql, args)
+		markers(plan.SelectHits(text, &b))
+		plan.RowKeys(text, params)
+		h := Hit{}
+		for range plan.Table.Key {
+			h.Key = AppendForm(h.Key, []byte("5"), false)
+		}
+		if v := plan.Table.Version; v != nil {
+			h.Token = AppendForm(h.Token, []byte("9"), false)
+			if v.Term != nil {
+				h.Token = AppendForm(h.Token, []byte("1"), false)
+			}
+		}
+		b.Meets(&Met{Hits: []Hit{h}})
+		sql, args = plan.AppendUpsert(nil, text, &b)
+		keeps(t, plan, text, sql, lx, false)
+		markers(sql, args)
+	}
+}
+
+// gaveWay lists the parts of an upsert that may not be sent: the client's own
+// assignment of the version, and the version of each row of a REPLACE.
+func (u *upsert) gaveWay() (all []part) {
+	if u.own >= 0 {
+		all = append(all, u.items[u.own].whole)
+	}
+	if u.replace != nil {
+		all = append(all, u.replace.cells...)
+	}
+	return all
 }
 
 // sentSeveral is sent for a write of several rows.
@@ -131,6 +186,9 @@ func keeps(t *testing.T, plan *Plan, text *sqltext.Text, sql []byte, lx *sqltext
 	base, at := len(text.Tokens)-len(tokens(text)), 0
 	for i := range text.Tokens {
 		if a := plan.assigned.value; !keep && i-base >= a.from && i-base < a.to {
+			continue
+		}
+		if u := plan.upsert; u != nil && (slices.ContainsFunc(u.gaveWay(), func(a part) bool { return i-base >= a.from && i-base < a.to }) || text.IsOp(i, ",")) {
 			continue
 		}
 		if givenWay(plan, text, i-base) {
