@@ -54,9 +54,17 @@ func (s *session) notJudged() dynamic {
 }
 
 // observeDynamic counts a statement that was prepared at SQL level and would not
-// be executed if its table were enforced.
+// be executed if its table were enforced, or would be guarded: its values are not
+// known, as that would take questions in the client's session.
 func (s *session) observeDynamic() {
-	if p := s.running.watched; p != nil && p.Verdict != rewrite.Pass {
+	switch p := s.running.watched; {
+	case p == nil, p.Verdict == rewrite.Pass:
+	case p.Verdict == rewrite.Guard && p.Several():
+		s.observeSeveral(p)
+	case p.Verdict == rewrite.Guard:
+		s.loseObserved(p.Table)
+		s.observeDropped()
+	default:
 		s.observeRefused(p.Table, "dynamic")
 	}
 }
