@@ -11,14 +11,8 @@ import (
 	"ifmatch/wire"
 )
 
-// What a conflict does to its transaction, by on_conflict: three wants stand for doom,
-// rollback and statement, in this order.
-const (
-	byDoom = iota
-	byRollback
-	byStatement
-)
-
+// onConflicts are what a conflict does to its transaction. Three wants below stand for
+// these, in this order.
 var onConflicts = [...]string{"doom", "rollback", "statement"}
 
 // after is a statement behind the conflict and what comes of it.

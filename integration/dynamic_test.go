@@ -20,8 +20,8 @@ type mannerStep struct {
 
 // mannerScript is a table with its policy and what happens to it.
 type mannerScript struct {
-	name, setup, policy, table string
-	steps                      []mannerStep
+	name, table string
+	steps       []mannerStep
 }
 
 const mannerGuards = `
