@@ -25,6 +25,8 @@ type guarded struct {
 	st     *statement    // nil for one that came as text
 	opened bool          // what was read did not hold, and the write does not need it
 	read   rewrite.Token // that was read, of one that was opened
+	tries  int           // how often rows were locked for one of several rows
+	keyed  int           // whether the server wants a key in the condition of one of several rows
 }
 
 // guardQuery carries out a guarded statement of the text protocol.

@@ -3,6 +3,7 @@ package proxy
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"time"
 
 	"ifmatch/policy"
@@ -26,13 +27,14 @@ const (
 // heldRows are the rows of one table that a write picks.
 type heldRows struct {
 	plan  *rewrite.Plan
-	scope readset.Scope // of what was read; nil where it knows nothing of the table
-	rows  []heldRow     // those that are written, as far as they are kept
-	seen  map[string]bool
-	bytes int // of keys
+	scope readset.Scope  // of what was read; nil where it knows nothing of the table
+	rows  []heldRow      // those that are written, as far as they are kept
+	seen  map[string]int // what became of a row: its place in rows and one more, or left out
+	bytes int            // of keys
 
 	good        int               // rows for which all holds
 	more        bool              // not all of these are kept
+	joined      bool              // a row of the table may come several times, beside others
 	outer       bool              // an outer join gave rows without one of the table
 	unread      int               // rows for which nothing was expected
 	conflict    *rewrite.Conflict // of the first row, by key, for which something does not hold
@@ -40,6 +42,9 @@ type heldRows struct {
 	failing     [][]byte // rows that are left out
 	takings     *heldTakings
 }
+
+// leftOut stands for a row that is not written.
+const leftOut = -1
 
 // heldRow is a row that is written.
 type heldRow struct {
@@ -54,12 +59,13 @@ func (s *session) hold(g *guarded, values []rewrite.Value) ([]*heldRows, *wire.E
 	writes := g.plan.Writes()
 	held := make([]*heldRows, len(writes))
 	for i, one := range writes {
-		held[i] = &heldRows{plan: one, seen: map[string]bool{}, takings: s.heldTakings(one, &s.bindings[i])}
+		held[i] = &heldRows{plan: one, seen: map[string]int{}, joined: one != g.plan, takings: s.heldTakings(one, &s.bindings[i])}
 		if one.Table.Captured() && s.mayKnow(one.Table) {
 			held[i].scope = s.scope(one.Table, false)
 		}
 	}
 	var locked rewrite.Locked
+	g.keyed = unasked
 	judge := func(row rewrite.Row) error {
 		for i, h := range held {
 			rest, there, ok := h.plan.Locked(&s.bindings[i], row, &locked)
@@ -72,6 +78,10 @@ func (s *session) hold(g *guarded, values []rewrite.Value) ([]*heldRows, *wire.E
 			}
 			h.judge(&s.bindings[i], &locked)
 		}
+		if len(row) != 1 {
+			return &backendError{&wire.MalformedError{What: "row of a lock has a wrong number of columns"}}
+		}
+		g.keyed = keyedBy(row[0])
 		return nil
 	}
 	lock := g.plan.Lock(s.cur, s.bindings, s.locking())
@@ -85,6 +95,15 @@ func (s *session) hold(g *guarded, values []rewrite.Value) ([]*heldRows, *wire.E
 	if failed != nil || err != nil {
 		return nil, failed, err
 	}
+	if g.keyed == unasked {
+		rows, failed, err := s.ask([]byte("SELECT " + rewrite.SafeUpdates))
+		if failed != nil || err != nil {
+			return nil, failed, err
+		}
+		if len(rows) == 1 && len(rows[0]) == 1 {
+			g.keyed = keyedBy(rows[0][0])
+		}
+	}
 	for i, h := range held {
 		if failed, err := s.missNamed(h, &s.bindings[i], values); failed != nil || err != nil {
 			return nil, failed, err
@@ -93,12 +112,29 @@ func (s *session) hold(g *guarded, values []rewrite.Value) ([]*heldRows, *wire.E
 	return held, nil, nil
 }
 
+// Whether the server wants a key in the client's own condition (sql_safe_updates).
+// What the write is confined to must not be taken for one.
+const (
+	unasked = iota
+	keyless
+	wantsKey
+)
+
+// keyedBy reads the value of sql_safe_updates.
+func keyedBy(value []byte) int {
+	if string(value) == "0" {
+		return keyless
+	}
+	return wantsKey
+}
+
 // judge holds one row.
 func (h *heldRows) judge(b *rewrite.Binding, l *rewrite.Locked) {
-	if h.seen[string(l.Key)] {
+	at := h.seen[string(l.Key)]
+	if at != 0 {
+		h.judgeAgain(b, l, at)
 		return
 	}
-	t := h.plan.Table
 	row := heldRow{}
 	ours, c := h.taking(b, l)
 	if c == nil {
@@ -108,26 +144,67 @@ func (h *heldRows) judge(b *rewrite.Binding, l *rewrite.Locked) {
 		c = h.plan.JudgeLocked(b, l)
 	}
 	if c != nil {
-		if h.conflict == nil || t.CompareKeys(l.Key, h.conflictKey) < 0 {
-			h.conflict, h.conflictKey = c, bytes.Clone(l.Key)
-		}
-		if len(h.failing) < maxLocked {
-			key := bytes.Clone(l.Key)
-			h.failing, h.seen[string(key)] = append(h.failing, key), true
-		}
+		h.fail(c, l.Key)
 		return
 	}
 	h.good++
 	if ours != nil {
 		h.takings.rows = append(h.takings.rows, *ours)
 	}
-	if row.read == nil && !row.lost && (len(h.rows) >= maxLocked || h.bytes+len(l.Key) > maxConfined) {
+	if !h.mustKeep(b, l, &row) && (len(h.rows) >= maxLocked || h.bytes+len(l.Key) > maxConfined) {
 		h.more = true
 		return
 	}
 	row.key = bytes.Clone(l.Key)
 	h.bytes += len(row.key)
-	h.rows, h.seen[string(row.key)] = append(h.rows, row), true
+	h.rows = append(h.rows, row)
+	h.seen[string(row.key)] = len(h.rows)
+}
+
+// judgeAgain holds a row that came before, beside other rows of the joined tables:
+// which of these the write will have it by is not known.
+func (h *heldRows) judgeAgain(b *rewrite.Binding, l *rewrite.Locked, at int) {
+	if !h.joined || at == leftOut {
+		return
+	}
+	_, c := h.taking(b, l)
+	if c == nil {
+		c = h.plan.JudgeLocked(b, l)
+	}
+	if c == nil {
+		return
+	}
+	h.good--
+	if h.takings != nil {
+		h.takings.rows = slices.DeleteFunc(h.takings.rows, func(r heldTaking) bool { return string(r.row.Form) == string(l.Key) })
+	}
+	last := len(h.rows) - 1
+	h.bytes -= len(h.rows[at-1].key)
+	h.rows[at-1] = h.rows[last]
+	h.seen[string(h.rows[at-1].key)] = at
+	h.rows = h.rows[:last]
+	h.fail(c, l.Key)
+}
+
+// fail notes a row for which something does not hold.
+func (h *heldRows) fail(c *rewrite.Conflict, key []byte) {
+	key = bytes.Clone(key)
+	if h.conflict == nil || h.plan.Table.CompareKeys(key, h.conflictKey) < 0 {
+		h.conflict, h.conflictKey = c, key
+	}
+	if len(h.failing) < maxLocked {
+		h.failing, h.seen[string(key)] = append(h.failing, key), leftOut
+	}
+}
+
+// mustKeep reports whether a row is kept however many there are: because the scope
+// knows it. Of these there are no more than max_reads.
+func (h *heldRows) mustKeep(b *rewrite.Binding, l *rewrite.Locked, row *heldRow) bool {
+	if h.scope == nil || !b.Held() {
+		return row.read != nil || row.lost
+	}
+	_, _, ok := h.scope.Expect(h.plan.Table.ID, l.Key)
+	return ok
 }
 
 // expected holds a row against what the scope has read of it.
@@ -173,7 +250,7 @@ func (s *session) missNamed(h *heldRows, b *rewrite.Binding, values []rewrite.Va
 	var of []missing
 	for _, key := range h.plan.NamedKeys(s.cur, values) {
 		form, found, _ := h.plan.KeyForm(nil, key, s.utf8())
-		if !found || h.seen[string(form)] {
+		if !found || h.seen[string(form)] != 0 {
 			continue
 		}
 		m := missing{form: form}
@@ -217,9 +294,10 @@ func (s *session) missNamed(h *heldRows, b *rewrite.Binding, values []rewrite.Va
 }
 
 // confine says to which rows the write is confined. refused is why that cannot be said.
-func (s *session) confine(plan *rewrite.Plan, held []*heldRows) (only []rewrite.Confinement, refused string) {
+func (s *session) confine(g *guarded, held []*heldRows) (only []rewrite.Confinement, refused string) {
+	plan := g.plan
 	for _, h := range held {
-		c := rewrite.Confinement{Outer: h.outer}
+		c := rewrite.Confinement{Outer: h.outer, Unkeyed: g.keyed != keyless}
 		if !h.more {
 			for _, row := range h.rows {
 				c.Keys = append(c.Keys, row.key)
@@ -250,7 +328,7 @@ func (s *session) exceptions(h *heldRows) (keys [][]byte, refused string) {
 	}
 	if h.scope != nil {
 		h.scope.All(func(table uint32, key, _ []byte, _ time.Time) bool {
-			if table == t.ID && !h.seen[string(key)] {
+			if table == t.ID && h.seen[string(key)] == 0 {
 				keys = append(keys, bytes.Clone(key))
 				size += len(key)
 			}
@@ -316,6 +394,8 @@ func (s *session) renewTable(scope readset.Scope, h *heldRows, b rewrite.Binding
 		}
 		r := h.plan.Renewal(s.cur, values, &b, !none)
 		switch {
+		case r.Fate == rewrite.Deleted && !all && row.read != nil:
+			reread = append(reread, row.key) // DELETE IGNORE leaves a row that others point at
 		case r.Fate == rewrite.Deleted:
 			scope.Gone(t.ID, row.key)
 		case r.Moved:

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"fmt"
 	"time"
 
 	"ifmatch/readset"
@@ -174,11 +175,19 @@ func (s *session) leaveOwn(commit bool) (*wire.ERR, error) {
 		end, s.ends = commitOnly, committed
 	}
 	_, failed, err := s.ask([]byte(end))
-	s.own = false
 	if failed != nil && commit {
 		s.reads.doubt = s.reads.open
 		s.ends = rolledBack
-		_, _, err = s.ask([]byte(rollbackOnly))
 	}
+	// KILL QUERY may have met what was to end it. It must not stay open: the client
+	// knows nothing of it.
+	open := failed
+	for try := 1; open != nil && err == nil; try++ {
+		if try == maxTries {
+			return failed, &backendError{fmt.Errorf("the proxy's own transaction cannot be ended: error %d", open.Code)}
+		}
+		_, open, err = s.ask([]byte(rollbackOnly))
+	}
+	s.own = false
 	return failed, err
 }

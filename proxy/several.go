@@ -149,7 +149,7 @@ func (s *session) writeLocked(g *guarded, values []rewrite.Value) (result error)
 			}
 		}
 	}
-	if !s.transactional() && !s.tableLocks {
+	if g.tries++; !s.own && !s.transactional() && !s.tableLocks {
 		if failed, err := s.enterOwn(); failed != nil || err != nil {
 			return s.orError(failed, err)
 		}
@@ -172,7 +172,7 @@ func (s *session) writeLocked(g *guarded, values []rewrite.Value) (result error)
 		s.row.form = append(s.row.form[:0], key...)
 		return s.conflict(c)
 	}
-	only, refused := s.confine(plan, held)
+	only, refused := s.confine(g, held)
 	if refused == "" {
 		var lost *rewrite.Conflict
 		if refused, lost = s.announceHeld(held, values); lost != nil {
@@ -243,7 +243,21 @@ func (s *session) writeConfined(g *guarded, values []rewrite.Value, held []*held
 			return err
 		}
 	}
-	ok, p, failed, err := s.writeAnswer()
+	first, _, err := s.next()
+	if err != nil {
+		return err
+	}
+	if first == wire.ERRHeader && slices.ContainsFunc(only, func(c rewrite.Confinement) bool { return c.Except }) {
+		again, err := s.failConfined(aside)
+		if again && g.tries < maxTries {
+			return s.writeLocked(g, values) // the row that has come in between is locked now
+		}
+		if again {
+			return s.conflict(g.plan.Unknown(&s.bindings[0]))
+		}
+		return err
+	}
+	ok, p, failed, err := s.writeOK(first)
 	if aside != nil && err == nil {
 		// After the answer: an execution's error or warnings stay as they are.
 		if err := s.closeAside(aside.ID); err != nil {
@@ -271,10 +285,40 @@ func (s *session) writeConfined(g *guarded, values []rewrite.Value, held []*held
 	return s.finishOwn(&ok, kept, own)
 }
 
-// locking gives the server's way to lock what a write reads.
+// failConfined answers with the server's error to a write whose guard is asked of
+// rows that were not locked. raised is whether it was that guard; then there is no
+// answer yet.
+func (s *session) failConfined(aside *wire.PrepareOK) (raisedIt bool, err error) {
+	p, err := s.payload()
+	if err != nil {
+		return false, err
+	}
+	failed, err := wire.ParseERR(bytes.Clone(p), s.caps)
+	if err != nil {
+		return false, &backendError{err}
+	}
+	s.noteERR(&failed)
+	if aside != nil {
+		if err := s.closeAside(aside.ID); err != nil {
+			return false, err
+		}
+	}
+	if raised(&failed) {
+		return true, nil
+	}
+	if _, err := s.leaveOwn(false); err != nil {
+		return false, err
+	}
+	return false, s.orError(&failed, nil)
+}
+
+// locking gives the server's way to lock what a write reads. Under LOCK TABLES
+// nobody else writes a table that the statement may write.
 func (s *session) locking() rewrite.Locking {
 	if s.state.lex.Flavor == sqltext.MariaDB {
-		return rewrite.LockingMaria
+		l := rewrite.LockingMaria
+		l.Shared = s.tableLocks
+		return l
 	}
 	return rewrite.LockingMySQL
 }

@@ -281,8 +281,13 @@ func (w *writer) named(keys [][]Value) (sql []byte, ok bool) {
 			w.buf = key[i].appendLiteral(w.buf)
 		}
 	}
+	w.lit(unlimited)
 	return w.buf, true
 }
+
+// unlimited makes a SELECT of the proxy's own give all of its rows, whatever
+// sql_select_limit says.
+const unlimited = " LIMIT 18446744073709551615"
 
 // forms writes SELECT of the canonical forms of key and token, up to FROM.
 func (w *writer) forms() {

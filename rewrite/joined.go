@@ -9,24 +9,30 @@ import (
 type source struct {
 	name  string // alias, or the table's own name
 	table schema.Name
-	at    part // the reference, alias included
+	at    part // the reference, without its alias
 	alias int  // token of the alias, -1 without one
 }
 
 // sources lists the tables that refs names, derived tables left out.
 func (p *planner) sources(refs part) []source {
 	var all []source
-	expect := true
+	expect := true // a table stands next
 	for i := refs.from; i < refs.to; i++ {
 		switch {
 		case p.op(i, "("):
-			if p.oneOf(i+1, "SELECT", "WITH", "VALUES", "TABLE") {
+			if !expect || p.oneOf(i+1, "SELECT", "WITH", "VALUES", "TABLE") {
+				// A condition, a list of names or indexes, a derived table.
 				i = p.closing(i, refs.to)
 				expect = false
 			}
 			continue
-		case p.op(i, ","), p.oneOf(i, "JOIN", "STRAIGHT_JOIN"):
+		case p.op(i, ","), p.oneOf(i, "JOIN", "STRAIGHT_JOIN") && !p.word(i-1, "FOR"):
 			expect = true
+			continue
+		case expect && p.op(i, "{"): // { OJ …
+			i++
+			continue
+		case expect && p.word(i, "LATERAL") && p.op(i+1, "("):
 			continue
 		}
 		if !expect {
@@ -34,17 +40,21 @@ func (p *planner) sources(refs part) []source {
 		}
 		ref, next, ok := p.column(i)
 		expect = false
-		if !ok {
+		if !ok || p.op(next, "(") { // a table that a function makes
 			continue
 		}
 		s := source{name: ref.column, table: schema.Name{Schema: ref.table, Name: ref.column}, at: part{i, next}, alias: -1}
+		if p.word(next, "PARTITION") && p.op(next+1, "(") {
+			next = p.closing(next+1, refs.to) + 1
+		}
 		if p.word(next, "AS") {
 			next++
 		}
-		if next < refs.to && !p.oneOf(next, "ON", "USING", "JOIN", "INNER", "LEFT", "RIGHT", "CROSS", "NATURAL", "STRAIGHT_JOIN", "USE", "FORCE", "IGNORE", "PARTITION") {
+		if next < refs.to && !p.oneOf(next, "ON", "USING", "JOIN", "INNER", "LEFT", "RIGHT", "CROSS", "NATURAL", "STRAIGHT_JOIN", "USE", "FORCE", "IGNORE") {
 			if k := p.Tokens[next].Kind; k == sqltext.Word || k == sqltext.Quoted {
 				s.name, _ = p.Name(next)
-				s.at.to, s.alias = next+1, next
+				s.alias = next
+				next++
 			}
 		}
 		all = append(all, s)

@@ -66,7 +66,7 @@ func (p *planner) planJoinedUpdate(verb int, refs part, set int) *Plan {
 		j.sets[k] = append(j.sets[k], a)
 	}
 	if len(j.parts) == 0 {
-		return pass("it sets no column of a guarded table")
+		return p.passJoined(j, "it sets no column of a guarded table")
 	}
 	for i, one := range j.parts {
 		if refused := p.joinedSets(one, j.sets[i]); refused != nil {
@@ -74,10 +74,7 @@ func (p *planner) planJoinedUpdate(verb int, refs part, set int) *Plan {
 		}
 	}
 	if p.dropIgnored(j); len(j.parts) == 0 {
-		if refused := p.crossCheckJoined(j); refused != nil {
-			return refused
-		}
-		return pass("it sets ignored columns alone")
+		return p.passJoined(j, "it sets ignored columns alone")
 	}
 	return p.joinedRows(j, verb, end)
 }
@@ -170,7 +167,7 @@ func (p *planner) planJoinedDelete(verb int) *Plan {
 		}
 	}
 	if len(j.parts) == 0 {
-		return pass("it deletes from no guarded table")
+		return p.passJoined(j, "it deletes from no guarded table")
 	}
 	return p.joinedRows(j, verb, end)
 }
@@ -198,8 +195,23 @@ func (p *planner) writtenBy(ref columnRef, all []source) (at int, known bool) {
 			at = i
 		}
 	}
-	// A column of no guarded table may be one that was added around this proxy.
-	return at, at >= 0
+	if at >= 0 {
+		return at, true
+	}
+	for _, s := range all {
+		n := s.table
+		if n.Schema == "" {
+			n.Schema = p.env.DB
+		}
+		if t, _ := p.guarded(s.table); t != nil {
+			continue
+		}
+		if columns := p.rules.Catalog.Table(n); columns != nil && columns.Column(ref.column) != nil {
+			return -1, true // a guarded table that had it as well would make it ambiguous
+		}
+	}
+	// It may be one that was added around this proxy.
+	return -1, false
 }
 
 // writtenSource gives the place of the source that a name means, -1 where that
@@ -249,11 +261,15 @@ func (p *planner) joinedPart(j *joined, at int) (*Plan, *Plan) {
 		}
 	}
 	for _, one := range j.parts {
-		if one.Table == t {
+		if one.Table == t && j.plan.Verb == Update { // its version would be raised twice
 			return nil, refuse(t, "a statement that writes %s under two names cannot be guarded; write it once", t.Name)
 		}
 	}
-	one := &Plan{Verdict: Guard, Strategy: LockAndCheck, Verb: j.plan.Verb, Table: t, params: j.plan.params, target: s.at, set: j.plan.set}
+	named := s.at
+	if s.alias >= 0 {
+		named = part{s.alias, s.alias + 1}
+	}
+	one := &Plan{Verdict: Guard, Strategy: LockAndCheck, Verb: j.plan.Verb, Table: t, params: j.plan.params, target: named, set: j.plan.set}
 	one.qualifier, one.relative = p.sourceName(s), true
 	j.parts, j.of, j.sets = append(j.parts, one), append(j.of, at), append(j.sets, nil)
 	return one, nil
@@ -324,24 +340,47 @@ func (p *planner) joinedRows(j *joined, verb, end int) *Plan {
 	return plan
 }
 
+// passJoined lets a statement on joined tables pass that writes no row of a guarded
+// one: by both readings, or by ours where the parser cannot read what stands behind
+// FROM and nothing in it could hide a table from us.
+func (p *planner) passJoined(j *joined, why string) *Plan {
+	node, unreadable := p.parse(j.plan.Verb, j.plan.Table)
+	if unreadable != nil {
+		for i := j.plan.target.from; i < j.plan.target.to; i++ {
+			if p.op(i, "{") || p.oneOf(i, "PARTITION", "FOR") {
+				return unreadable
+			}
+		}
+		return pass(why)
+	}
+	if refused := p.sameJoined(j, node); refused != nil {
+		return refused
+	}
+	return pass(why)
+}
+
 // crossCheckJoined is crossCheck for a statement on joined tables.
 func (p *planner) crossCheckJoined(j *joined) *Plan {
-	t := j.plan.Table
-	node, refused := p.parse(j.plan.Verb, t)
+	node, refused := p.parse(j.plan.Verb, j.plan.Table)
 	if refused != nil {
 		return refused
 	}
-	same := false
+	return p.sameJoined(j, node)
+}
+
+// sameJoined refuses where the parser reads a statement on joined tables in another way.
+func (p *planner) sameJoined(j *joined, node ast.StmtNode) *Plan {
+	t, same := j.plan.Table, false
 	switch s := node.(type) {
 	case *ast.UpdateStmt:
-		same = j.plan.Verb == Update && s.With == nil && p.sameSources(j, s.TableRefs) && p.sameAssignments(j.plan, s.List) &&
+		same = j.plan.Verb == Update && p.sameSources(j, s.TableRefs) && p.sameAssignments(j.plan, s.List) &&
 			(s.Limit != nil) == j.plan.hasLimit() && (s.Where != nil) == !j.plan.where.empty()
 		for i, a := range p.list(j.plan.set) {
 			ref, _, _ := p.column(a.from)
 			same = same && sameName(readable(ref.table), s.List[i].Column.Table.O)
 		}
 	case *ast.DeleteStmt:
-		same = j.plan.Verb == Delete && s.With == nil && s.IsMultiTable && p.sameSources(j, s.TableRefs) &&
+		same = j.plan.Verb == Delete && s.IsMultiTable && p.sameSources(j, s.TableRefs) &&
 			(s.Where != nil) == !j.plan.where.empty()
 	}
 	if !same {
@@ -366,7 +405,7 @@ func (p *planner) sameSources(j *joined, refs *ast.TableRefsClause) bool {
 			as = name.Name.O
 		}
 		is := j.sources[i]
-		if as != readable(is.name) || name.Name.O != readable(is.table.Name) || name.Schema.O != readable(is.table.Schema) || len(name.PartitionNames) > 0 {
+		if as != readable(is.name) || name.Name.O != readable(is.table.Name) || name.Schema.O != readable(is.table.Schema) {
 			return false
 		}
 	}

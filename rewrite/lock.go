@@ -16,8 +16,9 @@ import (
 
 // Locking says how a server locks what a write reads.
 type Locking struct {
-	Share string // behind a sub-select
-	Of    bool   // FOR UPDATE can say of which tables
+	Share  string // behind a sub-select
+	Of     bool   // FOR UPDATE can say of which tables
+	Shared bool   // the tables are locked for writing already: what else would be written to cannot be
 }
 
 // LockingMySQL and LockingMaria are the ways of the two servers. They wait as
@@ -29,8 +30,9 @@ var (
 
 // Lock builds the SELECT that locks the rows that a write picks. bs are the
 // bindings of [Plan.Writes], in their order. The answer has for each of these the
-// columns that [Plan.Locked] reads, one part behind the other. For a prepared
-// statement it is one too, with the client's parameters.
+// columns that [Plan.Locked] reads, one part behind the other, and at the end
+// sql_safe_updates. For a prepared statement it is one too, with the client's
+// parameters.
 func (p *Plan) Lock(t *sqltext.Text, bs []Binding, lock Locking) Probe {
 	w := writer{sql: t.SQL, toks: tokens(t), lock: Lock(lock.Share)}
 	w.lit("SELECT ")
@@ -45,7 +47,7 @@ func (p *Plan) Lock(t *sqltext.Text, bs []Binding, lock Locking) Probe {
 	}
 	w.Plan = p
 	s := p.several
-	w.lit(" FROM ")
+	w.lit(", " + SafeUpdates + " FROM ")
 	w.locked(s.refs)
 	switch {
 	case len(p.ownParts) > 0:
@@ -67,7 +69,11 @@ func (p *Plan) Lock(t *sqltext.Text, bs []Binding, lock Locking) Probe {
 		w.locked(s.after)
 	}
 	if !s.limit {
-		w.lit(" LIMIT 18446744073709551615") // sql_select_limit may be another
+		w.lit(unlimited)
+	}
+	if lock.Shared {
+		w.lit(lock.Share)
+		return Probe{SQL: w.buf, Args: w.args}
 	}
 	w.lit(" FOR UPDATE")
 	if lock.Of && len(s.reads) > 0 {
@@ -83,31 +89,9 @@ func (p *Plan) Lock(t *sqltext.Text, bs []Binding, lock Locking) Probe {
 	return Probe{SQL: w.buf, Args: w.args}
 }
 
-// locked copies the tokens of a part, as tokens does, and lets its sub-selects
-// lock what they read: else they would read a snapshot, which the write does not.
-func (w *writer) locked(p part) {
-	var open []bool // whether the bracket is that of a sub-select
-	is := func(i int, s string) bool {
-		return string(w.sql[w.toks[i].Start:w.toks[i].End]) == s && w.toks[i].Kind == sqltext.Op
-	}
-	for i := p.from; i < p.to; i++ {
-		if i > p.from && w.toks[i].Start != w.toks[i-1].End {
-			w.buf = append(w.buf, ' ')
-		}
-		switch {
-		case is(i, "("):
-			sub := i+1 < p.to && w.toks[i+1].Kind == sqltext.Word && bytes.EqualFold(w.sql[w.toks[i+1].Start:w.toks[i+1].End], []byte("SELECT"))
-			open = append(open, sub)
-		case is(i, ")") && len(open) > 0:
-			if open[len(open)-1] {
-				w.lit(string(w.lock))
-			}
-			open = open[:len(open)-1]
-		}
-		w.bytes(w.toks[i].Start, w.toks[i].End)
-	}
-	w.count(p)
-}
+// SafeUpdates is the variable under which a server refuses writes of several rows
+// whose own condition uses no key.
+const SafeUpdates = "@@sql_safe_updates"
 
 // Locked is a row that a write picks.
 type Locked struct {
@@ -239,9 +223,10 @@ func (t *Table) CompareKeys(a, b []byte) int {
 // Confinement says to which rows of a table a write is confined, by keys in the
 // form of a read set.
 type Confinement struct {
-	Keys   [][]byte
-	Except bool // to all but these
-	Outer  bool // a row of an outer join without one of this table is left alone
+	Keys    [][]byte
+	Except  bool // to all but these; the guard is then asked of each row as well
+	Outer   bool // a row of an outer join without one of this table is left alone
+	Unkeyed bool // so that the server can use no key for it
 }
 
 // Confined gives the write as it is sent when its rows are locked and held against
@@ -256,31 +241,46 @@ func (p *Plan) Confined(dst []byte, t *sqltext.Text, bs []Binding, only []Confin
 func (w *writer) confinement() {
 	for i, one := range w.several.writes {
 		c := w.only[i]
-		if len(c.Keys) == 0 && c.Except {
-			continue
+		if len(c.Keys) > 0 || !c.Except {
+			w.lit(" AND ")
+			own := writer{Plan: one, buf: w.buf}
+			own.onlyOf(&c)
+			w.buf = own.buf
 		}
-		w.lit(" AND ")
-		if len(c.Keys) == 0 && !c.Outer {
-			w.lit("FALSE")
-			continue
+		if c.Except {
+			w.part(one, (*writer).raising) // of rows that have come in between
 		}
-		own := writer{Plan: one, buf: w.buf}
-		own.onlyOf(&c)
-		w.buf = own.buf
 	}
 }
 
 // onlyOf writes whether the row is one of those of c.
 func (w *writer) onlyOf(c *Confinement) {
-	if c.Except {
-		w.lit("NOT ")
+	none := len(c.Keys) == 0
+	switch {
+	case c.Except:
+		w.lit("NOT (")
+	case none && !c.Outer && !c.Unkeyed:
+		w.lit("FALSE")
+		return
+	case c.Unkeyed:
+		w.lit("(CASE WHEN ")
+	default:
+		w.lit("(")
 	}
-	w.lit("(")
 	if c.Outer {
 		w.form(&w.Table.Key[0])
 		w.lit(" IS NULL OR ")
 	}
-	w.isOne(c.Keys)
+	if none && c.Unkeyed {
+		w.lit("LENGTH(") // what the server does not know to be false before it has the row
+		w.column(w.Table.Key[0].Name)
+		w.lit(") < 0")
+	} else {
+		w.isOne(c.Keys)
+	}
+	if c.Unkeyed && !c.Except {
+		w.lit(" THEN TRUE ELSE FALSE END")
+	}
 	w.lit(")")
 }
 
@@ -344,6 +344,7 @@ func (p *Plan) Reread(keys [][]byte) []byte {
 			w.buf = c.appendFormLiteral(w.buf, v, null)
 		}
 	}
+	w.lit(unlimited)
 	return w.buf
 }
 
@@ -363,7 +364,20 @@ func (c *Column) names() bool {
 func (w *writer) raising() {
 	at, args := len(w.buf), len(w.args)
 	if w.Table.Settings.Partial == policy.PartialProceed {
-		w.guard()
+		if !w.several.joined() {
+			w.guard()
+			return
+		}
+		// What an outer join adds has no row of the table that could fail.
+		w.lit(" AND (")
+		w.column(w.Table.Key[0].Name)
+		w.lit(" IS NULL OR TRUE")
+		from := len(w.buf)
+		if w.guard(); len(w.buf) == from {
+			w.buf, w.args = w.buf[:at], w.args[:args]
+			return
+		}
+		w.lit(")")
 		return
 	}
 	w.lit(" AND IF(TRUE")

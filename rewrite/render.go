@@ -190,9 +190,7 @@ func (w *writer) bytes(from, to int32) { w.buf = append(w.buf, w.sql[from:to]...
 // parameters. Comments stay behind: their marks would not match there.
 func (w *writer) tokens(p part) {
 	for i := p.from; i < p.to; i++ {
-		if i > p.from && w.toks[i].Start != w.toks[i-1].End {
-			w.buf = append(w.buf, ' ')
-		}
+		w.space(p, i)
 		tok := w.toks[i]
 		w.buf = appendToken(w.buf, w.sql[tok.Start:tok.End], tok.Kind)
 	}
@@ -206,6 +204,13 @@ func appendToken(dst, b []byte, kind sqltext.Kind) []byte {
 		return quoteName(dst, strings.ReplaceAll(string(b[1:len(b)-1]), `""`, `"`))
 	}
 	return append(dst, b...)
+}
+
+// space keeps token i of a part from the one before as the client does.
+func (w *writer) space(p part, i int) {
+	if i > p.from && w.toks[i].Start != w.toks[i-1].End {
+		w.buf = append(w.buf, ' ')
+	}
 }
 
 // count records the client's parameters in p.

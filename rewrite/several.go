@@ -212,8 +212,8 @@ func (p *planner) unsure(c part) string {
 			return "an assignment of a variable"
 		case p.op(i, "(") && p.oneOf(i+1, "SELECT", "WITH", "VALUES", "TABLE"):
 			in := part{i + 1, p.closing(i, c.to)}
-			if !p.word(i+1, "SELECT") || p.find(in, "UNION", "EXCEPT", "INTERSECT", "MINUS") < in.to {
-				return "a sub-select with UNION, WITH or VALUES"
+			if !p.word(i+1, "SELECT") || !p.unitesSelects(in) {
+				return "a sub-select with WITH, VALUES or TABLE"
 			}
 			if p.find(in, "FOR", "LOCK", "INTO", "PROCEDURE") < in.to {
 				return "a sub-select that locks"
@@ -228,6 +228,24 @@ func (p *planner) unsure(c part) string {
 		}
 	}
 	return ""
+}
+
+// unitesSelects reports whether what UNION and the like join in a sub-select are
+// SELECTs, each of which can lock what it reads.
+func (p *planner) unitesSelects(in part) bool {
+	for {
+		at := p.find(in, "UNION", "EXCEPT", "INTERSECT", "MINUS")
+		if at == in.to {
+			return true
+		}
+		if at++; p.oneOf(at, "ALL", "DISTINCT") {
+			at++
+		}
+		if !p.word(at, "SELECT") && !p.op(at, "(") {
+			return false
+		}
+		in.from = at
+	}
 }
 
 // hasSubselect reports whether one of the conditions has a sub-select.
