@@ -27,9 +27,13 @@ func diagnoseError(code uint16, message string) *diagnosis {
 
 // diagnose keeps what the server says of a statement that has succeeded, before
 // the proxy runs others.
-func (s *session) diagnose(ok *wire.OK) error {
+func (s *session) diagnose(ok *wire.OK) error { return s.diagnoseAll(ok, ok.Warnings > 0) }
+
+// diagnoseAll is diagnose for a statement of which warned is whether it may have
+// warned: MariaDB's answer to a DELETE IGNORE that leaves rows counts no warnings.
+func (s *session) diagnoseAll(ok *wire.OK, warned bool) error {
 	d := &diagnosis{rowCount: int64(ok.AffectedRows)}
-	if ok.Warnings > 0 {
+	if warned {
 		rows, failed, err := s.ask([]byte("SHOW WARNINGS"))
 		if err != nil {
 			return err

@@ -26,7 +26,9 @@ type guarded struct {
 	opened bool          // what was read did not hold, and the write does not need it
 	read   rewrite.Token // that was read, of one that was opened
 	tries  int           // how often rows were locked for one of several rows
-	keyed  int           // whether the server wants a key in the condition of one of several rows
+	// unkeyed is whether what one of several rows is confined to must not be taken for a
+	// key of the client's own (sql_safe_updates).
+	unkeyed bool
 }
 
 // guardQuery carries out a guarded statement of the text protocol.

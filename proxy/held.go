@@ -65,7 +65,6 @@ func (s *session) hold(g *guarded, values []rewrite.Value) ([]*heldRows, *wire.E
 		}
 	}
 	var locked rewrite.Locked
-	g.keyed = unasked
 	judge := func(row rewrite.Row) error {
 		for i, h := range held {
 			rest, there, ok := h.plan.Locked(&s.bindings[i], row, &locked)
@@ -81,7 +80,7 @@ func (s *session) hold(g *guarded, values []rewrite.Value) ([]*heldRows, *wire.E
 		if len(row) != 1 {
 			return &backendError{&wire.MalformedError{What: "row of a lock has a wrong number of columns"}}
 		}
-		g.keyed = keyedBy(row[0])
+		g.unkeyed = string(row[0]) != "0"
 		return nil
 	}
 	lock := g.plan.Lock(s.cur, s.bindings, s.locking())
@@ -95,37 +94,12 @@ func (s *session) hold(g *guarded, values []rewrite.Value) ([]*heldRows, *wire.E
 	if failed != nil || err != nil {
 		return nil, failed, err
 	}
-	if g.keyed == unasked {
-		rows, failed, err := s.ask([]byte("SELECT " + rewrite.SafeUpdates))
-		if failed != nil || err != nil {
-			return nil, failed, err
-		}
-		if len(rows) == 1 && len(rows[0]) == 1 {
-			g.keyed = keyedBy(rows[0][0])
-		}
-	}
 	for i, h := range held {
 		if failed, err := s.missNamed(h, &s.bindings[i], values); failed != nil || err != nil {
 			return nil, failed, err
 		}
 	}
 	return held, nil, nil
-}
-
-// Whether the server wants a key in the client's own condition (sql_safe_updates).
-// What the write is confined to must not be taken for one.
-const (
-	unasked = iota
-	keyless
-	wantsKey
-)
-
-// keyedBy reads the value of sql_safe_updates.
-func keyedBy(value []byte) int {
-	if string(value) == "0" {
-		return keyless
-	}
-	return wantsKey
 }
 
 // judge holds one row.
@@ -297,7 +271,7 @@ func (s *session) missNamed(h *heldRows, b *rewrite.Binding, values []rewrite.Va
 func (s *session) confine(g *guarded, held []*heldRows) (only []rewrite.Confinement, refused string) {
 	plan := g.plan
 	for _, h := range held {
-		c := rewrite.Confinement{Outer: h.outer, Unkeyed: g.keyed != keyless}
+		c := rewrite.Confinement{Outer: h.outer, Unkeyed: g.unkeyed}
 		if !h.more {
 			for _, row := range h.rows {
 				c.Keys = append(c.Keys, row.key)
@@ -341,14 +315,18 @@ func (s *session) exceptions(h *heldRows) (keys [][]byte, refused string) {
 	return keys, ""
 }
 
+// goodRows gives the number of rows that are written.
+func goodRows(held []*heldRows) (n int) {
+	for _, h := range held {
+		n += h.good
+	}
+	return n
+}
+
 // renewHeld takes over what a write has left of the rows that were held.
 func (s *session) renewHeld(held []*heldRows, values []rewrite.Value, ok *wire.OK) error {
-	total := 0
-	for _, h := range held {
-		total += h.good
-	}
 	n, known := changedRows(ok, s.caps)
-	all := known && n == total
+	all := known && n == goodRows(held)
 	for i, h := range held {
 		t := h.plan.Table
 		if !s.keeps(t) {
@@ -432,7 +410,7 @@ func (s *session) readAgain(scope readset.Scope, h *heldRows, keys [][]byte, ok 
 		return nil
 	}
 	if s.diag == nil {
-		if err := s.diagnose(ok); err != nil {
+		if err := s.diagnoseAll(ok, ok.Warnings > 0 || h.plan.Verb == rewrite.Delete); err != nil {
 			return err
 		}
 	}

@@ -193,10 +193,7 @@ func (s *session) writeLocked(g *guarded, values []rewrite.Value) (result error)
 // by the first of them, by key, for which something does not hold. The other rows
 // are written where the policy has it so.
 func (s *session) verdict(plan *rewrite.Plan, held []*heldRows) (*rewrite.Conflict, []byte) {
-	good := 0
-	for _, h := range held {
-		good += h.good
-	}
+	good := goodRows(held)
 	for _, h := range held {
 		if h.conflict == nil {
 			continue
@@ -274,7 +271,8 @@ func (s *session) writeConfined(g *guarded, values []rewrite.Value, held []*held
 		return &backendError{err}
 	}
 	if own {
-		if err := s.diagnose(&ok); err != nil {
+		n, _ := changedRows(&ok, s.caps)
+		if err := s.diagnoseAll(&ok, ok.Warnings > 0 || g.plan.Verb == rewrite.Delete && n != goodRows(held)); err != nil {
 			return err
 		}
 	}

@@ -190,13 +190,9 @@ func (s *session) takingsOfHeld(held []*heldRows, ok *wire.OK) {
 	if s.takings.write == nil {
 		return
 	}
-	total := 0
-	for _, h := range held {
-		total += h.good
-	}
 	// UPDATE IGNORE leaves rows out, and does not say which.
 	n, known := changedRows(ok, s.caps)
-	s.takings.write.partly = !known || n != total
+	s.takings.write.partly = !known || n != goodRows(held)
 	s.takingWritten()
 }
 

@@ -255,13 +255,9 @@ func (w *writer) confinement() {
 
 // onlyOf writes whether the row is one of those of c.
 func (w *writer) onlyOf(c *Confinement) {
-	none := len(c.Keys) == 0
 	switch {
 	case c.Except:
 		w.lit("NOT (")
-	case none && !c.Outer && !c.Unkeyed:
-		w.lit("FALSE")
-		return
 	case c.Unkeyed:
 		w.lit("(CASE WHEN ")
 	default:
@@ -271,8 +267,10 @@ func (w *writer) onlyOf(c *Confinement) {
 		w.form(&w.Table.Key[0])
 		w.lit(" IS NULL OR ")
 	}
-	if none && c.Unkeyed {
-		w.lit("LENGTH(") // what the server does not know to be false before it has the row
+	if len(c.Keys) == 0 {
+		// Never so. The server does not know before it has a row: of a condition that is
+		// FALSE MariaDB's answer has no text, and sql_safe_updates minds none.
+		w.lit("LENGTH(")
 		w.column(w.Table.Key[0].Name)
 		w.lit(") < 0")
 	} else {
