@@ -26,7 +26,38 @@ type idleResult struct {
 	Connections int     `json:"connections"`
 	RSS         float64 `json:"rss_mib"`
 	Peak        float64 `json:"peak_mib"`
-	Seconds     float64 `json:"seconds_to_connect"`
+	Seconds     float64 `json:"seconds_to_connect,omitempty"`
+}
+
+// busyConnections is the number of connections whose memory is measured while
+// they work.
+const busyConnections = 256
+
+// measureBusy gives the memory of processes that have done nothing else before:
+// what scopes remember of a guarded table comes on top of it.
+func measureBusy(ctx context.Context, l *lab, log io.Writer) (results []idleResult, err error) {
+	const span = time.Second
+	for _, t := range l.targets {
+		if t.pid == 0 {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		fmt.Fprintf(log, "%d busy connections through %s\n", busyConnections, t.name)
+		r := idleResult{Target: t.name, Connections: busyConnections}
+		before := func() error { return nil }
+		after := func() error {
+			now, peak, err := processRSS(t.pid)
+			r.RSS, r.Peak = float64(now)/(1<<20), float64(peak)/(1<<20)
+			return err
+		}
+		if _, err := l.load.run(job{Addr: t.addr, Work: workPoint + " text", Connections: busyConnections, For: span}, before, after); err != nil {
+			return nil, fmt.Errorf("%d busy connections through %s: %w", busyConnections, t.name, err)
+		}
+		results = append(results, r)
+	}
+	return results, nil
 }
 
 // measureIdle opens as many idle connections as a proxy may have here.

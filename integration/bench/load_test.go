@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -47,5 +48,19 @@ func TestParams(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// A work that is for few connections is measured in a run with many, too.
+func TestConnections(t *testing.T) {
+	some, few := work{}, work{most: 16}
+	if got := some.connections([]int{1, 256}); !slices.Equal(got, []int{1, 256}) {
+		t.Error(got)
+	}
+	if got := few.connections([]int{1, 16, 64}); !slices.Equal(got, []int{1, 16}) {
+		t.Error(got)
+	}
+	if got := few.connections([]int{64, 256}); !slices.Equal(got, []int{16}) {
+		t.Error(got)
 	}
 }

@@ -84,6 +84,12 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 		return err
 	}
 	defer lab.close()
+	var busy []idleResult
+	if opt.idle {
+		if busy, err = measureBusy(ctx, lab, errOut); err != nil {
+			return err
+		}
+	}
 	cells, err := measure(ctx, lab, opt, errOut)
 	if ctx.Err() != nil {
 		return ctx.Err() // what it interrupted has failed in its own way
@@ -91,7 +97,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	if err != nil {
 		return err
 	}
-	r := report{How: opt.how(), Results: summarize(cells)}
+	r := report{How: opt.how(), Results: summarize(cells), Busy: busy}
 	if opt.sysbench {
 		if r.Sysbench, err = measureSysbench(ctx, lab, opt, errOut); err != nil {
 			return err
@@ -129,7 +135,7 @@ func (o *options) how() string {
 	if o.short {
 		length = ", the short run"
 	}
-	return fmt.Sprintf("%d rounds of %s a cell%s.", o.rounds, o.span, length)
+	return fmt.Sprintf("Rounds: %d, of %s a cell%s.", o.rounds, o.span, length)
 }
 
 func parse(args []string, errOut io.Writer) (options, error) {
@@ -161,7 +167,7 @@ func parse(args []string, errOut io.Writer) (options, error) {
 	fs.StringVar(&opt.before, "before", "", "another `program` to measure in the same run: ifmatch before a change")
 	fs.StringVar(&opt.admin, "admin", "", "`host:port` of the proxy's metrics and profiles; a free port where it is not given")
 	fs.BoolVar(&opt.json, "json", false, "print JSON instead of a table")
-	fs.BoolVar(&opt.idle, "idle", false, "at the end, memory for 10,000 idle connections, or as many as the limit of open files lets be")
+	fs.BoolVar(&opt.idle, "idle", false, "memory as well: at first of 256 busy connections, at the end of 10,000 idle ones, or as many as the limit of open files lets be")
 	fs.BoolVar(&opt.sysbench, "sysbench", false, "run the scripts of Debian's sysbench as well")
 	fs.BoolVar(&opt.micro, "micro", false, "run the microbenchmarks of the packages as well")
 	fs.StringVar(&opt.write, "write", "", "write the tables into this `document`, between the lines made for them")

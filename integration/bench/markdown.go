@@ -104,14 +104,8 @@ func (r *report) markdown(b *bytes.Buffer) {
 		fmt.Fprintln(b, line)
 	}
 	b.WriteString("\n")
-	peak := 0.0
-	for _, x := range r.Results {
-		if x.Target == ifmatchName && x.Connections == 256 && x.Peak != nil && !strings.HasPrefix(x.Work, workReadWrite) {
-			peak = max(peak, x.Peak.Max)
-		}
-	}
-	if peak > 0 {
-		fmt.Fprintf(b, "Resident memory of ifmatch at 256 connections: at most %.0f MiB (target: 25).\n", peak)
+	for _, i := range r.Busy {
+		fmt.Fprintf(b, "Resident memory of %s at %d connections that read an unguarded table: at most %.0f MiB.\n", i.Target, i.Connections, i.Peak)
 	}
 	for _, i := range r.Idle {
 		fmt.Fprintf(b, "Resident memory of %s at %d idle connections, each of which has read and written a guarded row: %.0f MiB.\n", i.Target, i.Connections, i.RSS)

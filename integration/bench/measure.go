@@ -38,10 +38,8 @@ func measure(ctx context.Context, l *lab, opt options, log io.Writer) ([]cell, e
 		if opt.only != nil && !opt.only.MatchString(w.name) {
 			continue
 		}
-		for _, n := range opt.connections {
-			if w.most == 0 || n <= w.most {
-				cells = append(cells, cell{work: w, connections: n, samples: map[string][]sample{}, targets: l.targets})
-			}
+		for _, n := range w.connections(opt.connections) {
+			cells = append(cells, cell{work: w, connections: n, samples: map[string][]sample{}, targets: l.targets})
 		}
 	}
 	begin, end := "", "\n"

@@ -44,6 +44,7 @@ type result struct {
 type report struct {
 	How      string           `json:"how"`
 	Results  []result         `json:"results"`
+	Busy     []idleResult     `json:"busy,omitempty"`
 	Idle     []idleResult     `json:"idle,omitempty"`
 	Sysbench []sysbenchResult `json:"sysbench,omitempty"`
 	Micro    []microResult    `json:"microbenchmarks,omitempty"`
@@ -53,6 +54,11 @@ type report struct {
 func (r *report) print(out io.Writer) error {
 	if err := printTable(out, r.Results); err != nil {
 		return err
+	}
+	for _, i := range r.Busy {
+		if _, err := fmt.Fprintf(out, "%d busy connections through %s: at most %.0f MiB\n", i.Connections, i.Target, i.Peak); err != nil {
+			return err
+		}
 	}
 	for _, i := range r.Idle {
 		if _, err := fmt.Fprintf(out, "%d idle connections through %s: %.0f MiB, at most %.0f MiB\n", i.Connections, i.Target, i.RSS, i.Peak); err != nil {

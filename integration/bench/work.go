@@ -111,6 +111,20 @@ var works = append(bothProtocols(
 	work{name: workConnecting, statements: []statement{plainPoint}, most: 16, connects: true},
 )
 
+// connections gives those numbers of connections at which the work is measured:
+// its own greatest, if all are too many.
+func (w *work) connections(wanted []int) (fit []int) {
+	for _, n := range wanted {
+		if w.most == 0 || n <= w.most {
+			fit = append(fit, n)
+		}
+	}
+	if len(fit) == 0 {
+		fit = []int{w.most}
+	}
+	return fit
+}
+
 func bothProtocols(works ...work) []work {
 	var both []work
 	for _, w := range works {
