@@ -78,8 +78,9 @@ func startMariaDBWith(further ...string) (*Server, error) {
 	if os.Geteuid() == 0 {
 		asRoot = []string{"--user=root"}
 	}
-	// --force: a machine that cannot look up its own name will do.
-	args := append([]string{"--no-defaults", "--datadir=" + data + "/data", "--skip-test-db",
+	// --force: a machine that cannot look up its own name will do. In a shared folder
+	// servers that start take each other's temporary tables away.
+	args := append([]string{"--no-defaults", "--datadir=" + data + "/data", "--tmpdir=" + data, "--skip-test-db",
 		"--auth-root-authentication-method=normal", "--force"}, asRoot...)
 	if out, err := exec.Command(install, args...).CombinedOutput(); err != nil {
 		_ = os.RemoveAll(data)
