@@ -34,7 +34,7 @@ lint:
 	cd demo && $(GO) run $(STATICCHECK) ./...
 
 # Throughput, CPU and memory beside HAProxy and bare relays; writes the tables of
-# docs/performance.md. BENCH=-short takes some minutes, all of it half an hour.
+# docs/performance.md. BENCH=-short takes about ten minutes, all of it an hour.
 bench:
 	integration/server/install bench
 	$(GO) run ./integration/bench -idle -sysbench -micro -write docs/performance.md $(BENCH)

@@ -171,7 +171,7 @@ func parse(args []string, errOut io.Writer) (options, error) {
 	fs.BoolVar(&opt.sysbench, "sysbench", false, "run the scripts of Debian's sysbench as well")
 	fs.BoolVar(&opt.micro, "micro", false, "run the microbenchmarks of the packages as well")
 	fs.StringVar(&opt.write, "write", "", "write the tables into this `document`, between the lines made for them")
-	fs.BoolVar(&opt.short, "short", false, "three rounds of 300 ms at 16, 64 and 256 connections, without the relays: some minutes")
+	fs.BoolVar(&opt.short, "short", false, "three rounds of 300 ms at 16, 64 and 256 connections, without the relays: about ten minutes with all parts")
 	quick := fs.Bool("quick", false, "two rounds of 200 ms at 1 and 16 connections: shows that all works, and little else")
 	if err := fs.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return opt, err

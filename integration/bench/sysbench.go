@@ -49,10 +49,14 @@ func measureSysbench(ctx context.Context, l *lab, opt options, log io.Writer) ([
 	if err := fillSysbench(ctx, l, program); err != nil {
 		return nil, fmt.Errorf("fill sysbench's table: %w", err)
 	}
+	connections := opt.connections
+	if opt.short {
+		connections = []int{64}
+	}
 	var results []sysbenchResult
 	for _, script := range sysbenchScripts {
 		for _, prepared := range []bool{false, true} {
-			for _, n := range opt.connections {
+			for _, n := range connections {
 				for _, t := range l.targets {
 					if n > 1 && t.name != relayNetName && t.name != relayRawName {
 						results = append(results, sysbenchResult{Script: script, Connections: n, Prepared: prepared, Target: t.name})
