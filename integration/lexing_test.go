@@ -21,7 +21,7 @@ func TestLexingAsTheServerDoes(t *testing.T) {
 		fmt.Sscanf(version, "%d.%d.%d", &major, &minor, &patch)
 		number := major*10000 + minor*100 + patch
 		var all []attack
-		for _, list := range [][]attack{executableComments(number), commentEnds, modeAttacks(), charsetAttacks(s.Flavor == server.FlavorMySQL), nameAttacks, delimiterAttacks, oracleAttacks} {
+		for _, list := range [][]attack{executableComments(number), commentEnds, modeAttacks(), charsetAttacks(s.Flavor == server.FlavorMySQL), nameAttacks, delimiterAttacks, kindAttacks, oracleAttacks} {
 			all = append(all, list...)
 		}
 		for _, a := range all {
@@ -312,6 +312,23 @@ var delimiterAttacks = []attack{
 	{name: "delimiter, behind the body of a procedure", params: "multiStatements=true", texts: []string{"CREATE PROCEDURE made() BEGIN SELECT 1; END; UPDATE goods SET price=0; DROP PROCEDURE made"}},
 	{name: "delimiter, NUL", params: "multiStatements=true", texts: []string{"SELECT 1;\x00 UPDATE goods SET price=0"}, vain: true},
 	{name: "delimiter, where only one statement may stand", texts: []string{"SELECT 1; UPDATE goods SET price=0"}, vain: true},
+}
+
+// kindAttacks are statements whose kind does not say that they write.
+var kindAttacks = []attack{
+	{name: "kind, EXPLAIN ANALYZE of a join", only: "mysql", texts: []string{"EXPLAIN ANALYZE UPDATE goods JOIN other ON 1 SET price=0"}, vain: true},
+	{name: "kind, ANALYZE", only: "mariadb", texts: []string{"ANALYZE UPDATE goods SET price=0"}},
+	{name: "kind, ANALYZE with a format", only: "mariadb", texts: []string{"ANALYZE FORMAT=JSON UPDATE goods SET price=0"}},
+	{name: "kind, a view of documents", only: "mysql", texts: []string{
+		"CREATE JSON RELATIONAL DUALITY VIEW docs AS SELECT JSON_DUALITY_OBJECT(WITH(INSERT,UPDATE,DELETE) '_id': id, 'price': price, 'version': version) FROM goods",
+		"UPDATE docs SET data=JSON_SET(data, '$.price', 0) WHERE data->'$._id'=1"}},
+	{name: "kind, a table that is made of a function", texts: []string{"CREATE TABLE made AS SELECT wiped() AS w", "DROP TABLE made"}, vain: true},
+	{name: "kind, a condition in parentheses", texts: []string{"(UPDATE goods SET price=0)"}, vain: true},
+	{name: "kind, behind WITH", only: "mysql", texts: []string{"WITH c AS (SELECT 1 AS id) UPDATE goods JOIN c USING (id) SET price=0"}},
+	{name: "kind, behind WITH, a DELETE", only: "mysql", texts: []string{"WITH c AS (SELECT 1 AS id) DELETE goods FROM goods JOIN c USING (id)"}},
+	{name: "kind, DELETE HISTORY", only: "mariadb", texts: []string{"DELETE HISTORY FROM goods"}, vain: true},
+	{name: "kind, a statement for one statement", only: "mariadb", texts: []string{"SET STATEMENT max_statement_time=9 FOR UPDATE goods SET price=0"}},
+	{name: "kind, a statement for one statement for one", only: "mariadb", texts: []string{"SET STATEMENT max_statement_time=9 FOR SET STATEMENT sort_buffer_size=100000 FOR DELETE FROM goods"}},
 }
 
 // oracleAttacks are MariaDB's sql_mode ORACLE, which has another grammar.
