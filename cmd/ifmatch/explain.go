@@ -163,7 +163,7 @@ func explainOne(rules *rewrite.Rules, t *sqltext.Text, env rewrite.Env) explanat
 	case rewrite.Refuse:
 		e.Why = plan.Reason
 	case rewrite.Guard:
-		explainGuard(&e, plan, t)
+		explainGuard(&e, plan, t, rules.Catalog.Flavor)
 	}
 	if counter, numbers := plan.Counter(); numbers && e.Verdict != rewrite.Refuse.String() {
 		explainNumbers(&e, plan, t, counter)
@@ -188,7 +188,7 @@ func explainNumbers(e *explanation, plan *rewrite.Plan, t *sqltext.Text, counter
 
 // explainGuard adds the SQL that would be sent: with the constants of the
 // statement, or for one with parameters what would be prepared.
-func explainGuard(e *explanation, plan *rewrite.Plan, t *sqltext.Text) {
+func explainGuard(e *explanation, plan *rewrite.Plan, t *sqltext.Text, flavor sqltext.Flavor) {
 	if plan.Params() > 0 {
 		sql, _ := plan.Prepared(t)
 		e.Prepared = string(sql)
@@ -211,7 +211,7 @@ func explainGuard(e *explanation, plan *rewrite.Plan, t *sqltext.Text) {
 		}
 	}
 	if plan.Several() {
-		explainSeveral(e, plan, t, hint)
+		explainSeveral(e, plan, t, hint, flavor)
 		return
 	}
 	if refused == nil && !plan.Upserts() {
@@ -231,7 +231,7 @@ func explainGuard(e *explanation, plan *rewrite.Plan, t *sqltext.Text) {
 
 // explainSeveral is for a write of several rows: where something is expected of
 // them they are locked first, and the write is confined to them.
-func explainSeveral(e *explanation, plan *rewrite.Plan, t *sqltext.Text, hint []sqltext.Pair) {
+func explainSeveral(e *explanation, plan *rewrite.Plan, t *sqltext.Text, hint []sqltext.Pair, flavor sqltext.Flavor) {
 	bound, refused := plan.BindSeveral(t, nil, hint, nil)
 	if refused != nil {
 		e.Verdict, e.Strategy, e.Why = rewrite.Refuse.String(), "", refused.Text
@@ -244,7 +244,11 @@ func explainSeveral(e *explanation, plan *rewrite.Plan, t *sqltext.Text, hint []
 		return
 	}
 	if plan.Strategy == rewrite.LockAndCheck {
-		e.Lock = string(plan.Lock(t, bound, rewrite.LockingMySQL).SQL)
+		locking := rewrite.LockingMySQL
+		if flavor == sqltext.MariaDB {
+			locking = rewrite.LockingMaria
+		}
+		e.Lock = string(plan.Lock(t, bound, locking).SQL)
 	}
 }
 
