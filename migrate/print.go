@@ -76,7 +76,6 @@ func (p *Plan) remarks(w io.Writer) {
 func (p *Plan) end(w io.Writer) {
 	if len(p.Steps) == 0 {
 		fmt.Fprintln(w, "-- nothing to do")
-		return
 	}
 	fmt.Fprintln(w, "\n-- Rights, to be adapted: 'ifmatch' stands for the service account, 'app' for what the application logs in as.")
 	for _, text := range p.Rights {

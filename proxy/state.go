@@ -175,7 +175,10 @@ func (s *session) askState() error {
 		ask += ", DATABASE(), @@session.session_track_schema, @@session.session_track_system_variables"
 		columns = 5
 	}
+	// SET TRANSACTION is for the client's next statement: this one does not end it.
+	once := s.isolation.once
 	rows, failed, err := s.ask([]byte(ask))
+	s.isolation.once = s.isolation.once || once
 	if err != nil {
 		return err
 	}

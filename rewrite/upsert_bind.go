@@ -110,6 +110,17 @@ func (p *Plan) MeetsByKeyAlone() bool { return p.upsert.only }
 // Finds reports whether the rows that an upsert may meet can be looked for.
 func (p *Plan) Finds() bool { return len(p.upsert.keys) > 0 && (p.upsert.rows > 0 || p.upsert.steady) }
 
+// Locates reports whether every row that an upsert may meet is found by looking for
+// it: one that it meets all the same has come meanwhile.
+func (p *Plan) Locates() bool {
+	if s := p.Table.columns; !p.Finds() || s == nil || s.Opaque {
+		return false
+	}
+	return !slices.ContainsFunc(p.upsert.keys, func(k uniqueKey) bool {
+		return slices.ContainsFunc(k.cells, func(c newCell) bool { return c.kind == cellUnknown })
+	})
+}
+
 // MovesKey reports whether an upsert may change the key of a row that it meets.
 func (p *Plan) MovesKey() bool { return len(p.moves) > 0 }
 
