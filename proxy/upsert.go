@@ -133,7 +133,7 @@ func (s *session) tryUpsert(u *upserting, try int) (done bool, err error) {
 		if c := s.onlyStale(u); c != nil {
 			return true, s.conflict(c)
 		}
-		if u.plan.Locates() {
+		if u.plan.Rows() == 1 && u.plan.Locates() { // several may meet one another
 			return true, s.conflict(u.plan.Unknown(&s.binding)) // others were faster each time
 		}
 		return true, s.refuseUpsert(u, "unfound", u.plan.Unfound())
