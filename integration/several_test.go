@@ -429,3 +429,21 @@ tables:
 		}},
 	})
 }
+
+// TestWhatStandsBehindTheLastStatement has a comment behind the ; of a text, which
+// servers take for another statement.
+func TestWhatStandsBehindTheLastStatement(t *testing.T) {
+	play(t, []scenario{{name: "a comment", setup: stockroom, policy: byStock, params: "multiStatements=true", steps: []step{
+		do(A, "UPDATE stock SET n=1 WHERE id=1; -- the first", affects(1)),
+		do(A, "SELECT n FROM stock WHERE id=1; # read", gives("1")),
+		do(A, "UPDATE stock SET n=2 WHERE id=1; /* again */ ", affects(1)),
+		do(A, "UPDATE stock SET n=3; -- all", affects(3)),
+		do(A, "INSERT INTO stock(id, n) VALUES (7, 7); -- new", affects(1)),
+		do(A, "INSERT INTO stock(id, n) VALUES (7, 8) ON DUPLICATE KEY UPDATE n=8; -- changed", affects(2)),
+		do(A, "DELETE FROM stock WHERE id=7; -- gone", affects(1)),
+		do(A, "UPDATE /* ifmatch: version=9 */ stock SET n=1 WHERE id=1; -- stale", conflict("expected version=9, found version=4")),
+		do(A, "UPDATE picks SET x=9; -- no guarded table", fine),
+		do(direct, "SELECT SUM(x) FROM picks", gives("18")),
+		do(A, "SELECT n, version FROM stock ORDER BY id", gives("3|4", "3|2", "3|2")),
+	}}})
+}

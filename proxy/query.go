@@ -35,9 +35,19 @@ func (s *session) query() error {
 		}
 		return s.passQuery()
 	case 1:
-		return s.statement(attrs, s.spans[0])
+		if !s.multi || !s.trails(sql) {
+			return s.statement(attrs, s.spans[0])
+		}
 	}
 	return s.several(attrs, sql)
+}
+
+// trails reports whether anything but spaces stands behind the ; of the only
+// statement: to the server that is another one, with a result of its own, even if it
+// is a comment.
+func (s *session) trails(sql []byte) bool {
+	end := int(s.spans[0].End)
+	return end < len(s.text.Tokens) && len(bytes.TrimSpace(sql[s.text.Tokens[end].End:])) > 0
 }
 
 // decide makes sure of modes and character set where sql depends on them and
