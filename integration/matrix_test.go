@@ -202,6 +202,11 @@ func TestAuthenticationMatrix(t *testing.T) {
 				execute(t, root, way.before)
 			}
 			text := way.come(t, addrs[mode], clients[client])
+			for tries := 0; tries < 3 && strings.HasPrefix(way.name, "ed25519") && text == mysql.ErrMalformPkt.Error(); tries++ {
+				// The driver takes a zero at the end of the server's random bytes for a
+				// mark of their end, once in 256 logins, directly as well.
+				text = way.come(t, addrs[mode], clients[client])
+			}
 			mu.Lock()
 			defer mu.Unlock()
 			seen[cell{way.name, client, mode}] = text
