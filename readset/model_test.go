@@ -276,53 +276,62 @@ func FuzzUndoOverflow(f *testing.F) {
 	})
 }
 
-// checkSlab checks that every slot is in use once and every byte accounted for.
+// checkSlab checks that every record is in use once and every byte accounted for.
 func checkSlab(t *testing.T, s *Set) {
 	t.Helper()
-	if len(s.entries) == 0 {
-		return
+	counts := map[byte]int{}
+	dead, free := 0, 0
+	for from := 0; from < len(s.records); {
+		row := uint32(from/recordUnit) + 1
+		state := s.state(row)
+		counts[state]++
+		switch state {
+		case unused:
+			dead += s.size(row)
+		case indexed:
+			if s.find(hashOf(s.table(row), s.key(row)), s.table(row), s.key(row)) != row {
+				t.Fatalf("row %d is not found by its key", row)
+			}
+			if int(s.link(row)) > len(s.log) {
+				t.Fatalf("row %d has record %d of %d", row, s.link(row), len(s.log))
+			}
+		case shadow:
+			if link := int(s.link(row)); link < 1 || link > len(s.log) || s.log[link-1].shadow != row {
+				t.Fatalf("shadow %d has record %d of %d", row, link, len(s.log))
+			}
+		default:
+			t.Fatalf("row %d has state %d", row, state)
+		}
+		from += s.size(row)
 	}
-	uses := make([]int, len(s.entries))
-	used := 0
-	row := func(slot uint32) {
-		uses[slot]++
-		used += s.size(s.entries[slot].block)
+	if dead != s.dead {
+		t.Fatalf("%d bytes are dead, counted %d", dead, s.dead)
+	}
+	if counts[shadow] != len(s.log) {
+		t.Fatalf("%d shadows of %d records", counts[shadow], len(s.log))
 	}
 	shadowed := 0
 	for _, r := range s.log {
-		row(r.shadow)
-		shadowed += s.size(s.entries[r.shadow].block)
+		shadowed += s.size(r.shadow)
 	}
 	if shadowed != s.shadowed {
 		t.Fatalf("shadows have %d bytes, counted %d", shadowed, s.shadowed)
 	}
-	live := 0
+	inIndex := 0
 	for _, x := range s.index {
-		if slot := uint32(x); slot != 0 {
-			live++
-			if e := s.entries[slot]; s.find(e.hash, e.table, s.key(slot)) != slot {
-				t.Fatalf("slot %d is not found by its key", slot)
-			} else if int(e.undo) > len(s.log) {
-				t.Fatalf("slot %d has record %d of %d", slot, e.undo, len(s.log))
-			}
+		if x != 0 {
+			inIndex++
 		}
 	}
-	for slot := s.newest(); slot != 0; slot = s.entries[slot].older {
-		row(slot)
-		live--
+	if inIndex != counts[indexed] || s.live != inIndex {
+		t.Fatalf("%d rows, %d in the index, counted %d", counts[indexed], inIndex, s.live)
 	}
-	if live != 0 {
-		t.Fatalf("index has %d rows more than the list", live)
-	}
-	for slot := s.free; slot != 0; slot = s.entries[slot].newer {
-		uses[slot]++
-	}
-	for slot, n := range uses[1:] {
-		if n != 1 {
-			t.Fatalf("slot %d is used %d times", slot+1, n)
+	for _, row := range s.free {
+		for ; row != 0; row = s.link(row) {
+			free++
 		}
 	}
-	if used != s.used() {
-		t.Fatalf("rows have %d bytes, counted %d", used, s.used())
+	if free != counts[unused] {
+		t.Fatalf("%d free records, %d in lists", counts[unused], free)
 	}
 }

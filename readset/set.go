@@ -29,6 +29,7 @@
 package readset
 
 import (
+	"slices"
 	"time"
 	"unsafe"
 )
@@ -107,7 +108,7 @@ var (
 
 // bytesPerRow times its limit is how many bytes of keys and tokens a set keeps,
 // so that its memory has a bound where keys are long. An integer key with an
-// integer version takes 24.
+// integer version takes about 10.
 const bytesPerRow = 512
 
 // Set holds the expectations of one scope. It is not safe for concurrent use.
@@ -132,32 +133,32 @@ type Set struct {
 // is longer than 65,535 bytes. A limit above 2,097,152 counts as that.
 func New(limit int) *Set {
 	limit = min(max(limit, 0), 1<<21)
-	return &Set{limit: limit, maxBytes: max(limit*bytesPerRow, 1<<18), undoLimit: limit}
+	return &Set{limit: limit, maxBytes: max(limit*(bytesPerRow+recordHeader), 1<<18), undoLimit: limit}
 }
 
 // Read notes a row that was read. See [Scope].
 func (s *Set) Read(table uint32, key, token []byte, at time.Time) {
 	hash := hashOf(table, key)
-	s.put(s.find(hash, table, key), hash, table, key, token, at)
+	row := s.findFor(hash, table, key, token)
+	s.put(row, hash, table, key, token, at)
 }
 
 // Wrote notes a row that the scope wrote. See [Scope].
 func (s *Set) Wrote(table uint32, key, token []byte, at time.Time) {
 	hash := hashOf(table, key)
-	slot := s.find(hash, table, key)
-	record := s.record(slot, hash, table, key)
-	if slot = s.put(slot, hash, table, key, token, at); slot != 0 {
-		s.entries[slot].undo = record
+	row := s.findFor(hash, table, key, token)
+	record := s.record(row, table, key)
+	if row = s.put(row, hash, table, key, token, at); row != 0 {
+		s.setLink(row, record)
 	}
 }
 
 // Touched notes a row that the scope wrote but whose expectation stands. See
 // [Scope].
 func (s *Set) Touched(table uint32, key []byte) {
-	hash := hashOf(table, key)
-	slot := s.find(hash, table, key)
-	if record := s.record(slot, hash, table, key); slot != 0 {
-		s.entries[slot].undo = record
+	row := s.findFor(hashOf(table, key), table, key, nil)
+	if record := s.record(row, table, key); row != 0 {
+		s.setLink(row, record)
 	}
 }
 
@@ -169,24 +170,49 @@ func (s *Set) Move(table uint32, from, to, token []byte, at time.Time) {
 
 // Forget makes a row unread. See [Scope].
 func (s *Set) Forget(table uint32, key []byte) {
-	hash := hashOf(table, key)
-	slot := s.find(hash, table, key)
-	s.record(slot, hash, table, key)
-	if slot != 0 {
-		s.remove(slot)
+	row := s.findFor(hashOf(table, key), table, key, nil)
+	s.record(row, table, key)
+	if row != 0 {
+		s.remove(row)
 	}
 }
 
 // Gone notes a row that the scope deleted. See [Scope].
 func (s *Set) Gone(table uint32, key []byte) { s.Forget(table, key) }
 
+// findFor is find for a row that is about to be read or written: it makes room for
+// the row with its token, and for its shadow, so that no row moves meanwhile.
+func (s *Set) findFor(hash, table uint32, key, token []byte) uint32 {
+	if len(key) > maxLength || len(token) > maxLength {
+		token = nil // it will not be kept
+		if len(key) > maxLength {
+			return 0
+		}
+	}
+	row := s.find(hash, table, key)
+	n := sizeOf(len(key), len(token))
+	if row != 0 {
+		n += s.size(row)
+	} else {
+		n += sizeOf(len(key), 0)
+	}
+	if s.fits(n) {
+		return row
+	}
+	if s.dead >= len(s.records)/4 {
+		s.compact(func(link, row uint32) { s.log[link-1].shadow = row })
+	}
+	s.records = slices.Grow(s.records, n)
+	return s.find(hash, table, key)
+}
+
 // Expect gives the expectation of a row. It does not allocate. See [Scope].
 func (s *Set) Expect(table uint32, key []byte) (token []byte, at time.Time, ok bool) {
-	slot := s.find(hashOf(table, key), table, key)
-	if slot == 0 {
+	row := s.find(hashOf(table, key), table, key)
+	if row == 0 {
 		return nil, time.Time{}, false
 	}
-	return s.token(slot), s.time(slot), true
+	return s.token(row), s.time(row), true
 }
 
 // Clear forgets everything, the open transaction too, and gives the memory
@@ -206,9 +232,9 @@ func (s *Set) Evicted() uint64 { return s.evicted }
 // Bytes estimates the memory that the set takes.
 func (s *Set) Bytes() int64 {
 	return int64(unsafe.Sizeof(*s)) +
-		int64(cap(s.entries))*int64(unsafe.Sizeof(entry{})) +
 		int64(cap(s.index))*8 +
-		int64(cap(s.blocks)) +
+		int64(cap(s.records)) +
+		int64(cap(s.queue))*int64(unsafe.Sizeof(candidate{})) +
 		int64(cap(s.log))*int64(unsafe.Sizeof(record{})) +
 		int64(cap(s.savepoints))*int64(unsafe.Sizeof(savepoint{}))
 }
@@ -218,20 +244,20 @@ func (s *Set) All(yield func(table uint32, key, token []byte, at time.Time) bool
 	if s.live == 0 {
 		return
 	}
-	for slot := s.newest(); slot != 0; slot = s.entries[slot].older {
-		key, token := s.bytes(slot)
-		if !yield(s.entries[slot].table, key, token, s.time(slot)) {
+	for _, c := range s.newestFirst() {
+		key, token := s.bytes(c.row)
+		if !yield(s.table(c.row), key, token, s.time(c.row)) {
 			return
 		}
 	}
 }
 
-// put makes token the expectation of a row, which is at slot or, if that is 0,
-// is new. It gives the row's slot, 0 where the row cannot be kept.
-func (s *Set) put(slot, hash, table uint32, key, token []byte, at time.Time) uint32 {
+// put makes token the expectation of a row, which is at row or, if that is 0, is
+// new. It gives the row, 0 where it cannot be kept.
+func (s *Set) put(row, hash, table uint32, key, token []byte, at time.Time) uint32 {
 	if len(key) > maxLength || len(token) > maxLength {
-		if slot != 0 {
-			s.remove(slot)
+		if row != 0 {
+			s.remove(row)
 		}
 		s.evicted++
 		return 0
@@ -240,46 +266,45 @@ func (s *Set) put(slot, hash, table uint32, key, token []byte, at time.Time) uin
 		s.epoch = at
 	}
 	since := int64(at.Sub(s.epoch))
-	if slot == 0 {
+	if row == 0 {
 		if s.live >= s.limit && s.live > 0 {
-			s.evict() // first, so that the row takes its place
+			s.evict(0) // first, so that the row takes its place
 		}
-		slot = s.take()
-		s.fill(slot, hash, table, key, token, since)
-		s.enter(slot)
+		row = s.add(indexed, table, 0, key, token, since)
+		s.enter(row, hash)
 	} else {
-		s.unlink(slot)
-		s.retoken(slot, token)
-		s.entries[slot].at = since
+		row = s.renew(row, hash, token, since)
 	}
-	s.link(slot, s.newest())
-	if s.trim(); s.live == 0 {
-		return 0 // it was the only one and too much
+	s.came(row, since)
+	for s.full() {
+		if s.live == 1 {
+			s.evict(0) // it is the only one and too much
+			return 0
+		}
+		s.evict(row)
 	}
-	return slot
+	return row
 }
 
 // remove makes an indexed row unread.
-func (s *Set) remove(slot uint32) {
-	s.leave(slot)
-	s.unlink(slot)
-	s.release(slot)
+func (s *Set) remove(row uint32) {
+	s.leave(row)
+	s.release(row)
 }
 
-// trim makes the oldest rows unread while there are too many.
-func (s *Set) trim() {
-	for s.live > s.limit || s.live > 0 && s.used()-s.shadowed > s.maxBytes {
-		s.evict()
-	}
+// full reports whether there are too many rows.
+func (s *Set) full() bool {
+	return s.live > s.limit || s.live > 0 && s.used()-s.shadowed > s.maxBytes
 }
 
-func (s *Set) evict() {
-	slot := s.oldest()
-	s.lost = s.lost || s.entries[slot].undo != 0
-	s.remove(slot)
+// evict makes the oldest row unread, or the oldest other than one.
+func (s *Set) evict(other uint32) {
+	row := s.oldest(other)
+	s.lost = s.lost || s.link(row) != 0
+	s.remove(row)
 	s.evicted++
 }
 
-func (s *Set) time(slot uint32) time.Time {
-	return s.epoch.Add(time.Duration(s.entries[slot].at))
+func (s *Set) time(row uint32) time.Time {
+	return s.epoch.Add(time.Duration(s.at(row)))
 }

@@ -2,44 +2,58 @@ package readset
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"hash/maphash"
 	"math"
 	"slices"
 )
 
-// slab stores rows without a pointer in them: a set of ten thousand rows is
-// three allocations, which the garbage collector does not look into.
+// slab stores rows without a pointer in them: a set of ten thousand rows is two
+// allocations, which the garbage collector does not look into.
 //
-// A row is an entry, named by its slot, and a block of bytes with its key and
-// token. The index finds the slot by table and key. Entries in the index are
-// linked by the time of their read. Entries outside it are the undo list's.
+// A row is a record, named by where it stands. The index finds it by table and key.
+// So a row that is read again is two places in memory, one of the index and the
+// record, which mostly are in no cache. Rows are in no order: which are the oldest
+// is found when one has to go.
 type slab struct {
-	entries []entry  // entries[0] is no row: its older is the newest row, its newer the oldest
-	index   []uint64 // open addressing, linear probing: hash<<32 | slot, 0 where empty
-	blocks  []byte
-	free    uint32 // slots to be taken again, linked by newer
-	live    int    // rows in the index
-	dead    int    // bytes of blocks that no row uses
+	index   []uint64    // open addressing, linear probing: hash<<32 | row, 0 where empty
+	records []byte      // each of a multiple of 8 bytes; row 1 is the first, row 2 would be 8 bytes behind
+	free    [16]uint32  // records that may be taken again, by their size, linked by link
+	live    int         // rows in the index
+	dead    int         // bytes of records that are no rows
+	queue   []candidate // the rows that were the oldest when it was made, the oldest first
+	next    int         // place in queue
+	bound   int64       // time of the last in queue: all rows that are older are in it
 }
 
-// entry is a row but for its bytes.
-type entry struct {
-	at    int64 // nanoseconds since the set's epoch
-	block uint32
-	hash  uint32
-	table uint32
-	newer uint32
-	older uint32
-	undo  uint32 // 1 + place of the row's last record in the undo list, 0 for none
+// candidate is a row that is to go next, unless it has been read since.
+type candidate struct {
+	at  int64
+	row uint32
 }
 
-// A block is owner (4 bytes), length of the key (2), length of the token (2),
-// key, token. The owner lets compact find the entry that points to it.
+// A record is, in bytes:
+//
+//	0 at, nanoseconds since the set's epoch
+//	8 table
+//	12 link: of a row in the index 1 + place of its last record in the undo list, 0
+//	   for none; of a shadow 1 + its own place there; of a free record the next one
+//	16 length of the key
+//	18 length of the token
+//	20 state
+//	21 key, token, and up to 7 bytes that nobody uses
 const (
-	blockHeader = 8
-	noBlock     = math.MaxUint32
-	maxLength   = math.MaxUint16 // of a key, and of a token
+	recordHeader = 21
+	recordUnit   = 8
+	maxLength    = math.MaxUint16 // of a key, and of a token
+)
+
+// States of a record.
+const (
+	unused  byte = iota
+	indexed      // a row
+	shadow       // what a row was: the undo list's
 )
 
 // seed keeps clients from choosing keys that collide.
@@ -50,7 +64,15 @@ func hashOf(table uint32, key []byte) uint32 {
 	return uint32(h) ^ uint32(h>>32)
 }
 
-// find gives the slot of an indexed row, 0 for none.
+// sizeOf is what a record takes.
+func sizeOf(key, token int) int {
+	return (recordHeader + key + token + recordUnit - 1) &^ (recordUnit - 1)
+}
+
+// raw gives the bytes of a record and of all behind it.
+func (s *slab) raw(row uint32) []byte { return s.records[int(row-1)*recordUnit:] }
+
+// find gives an indexed row, 0 for none.
 func (s *slab) find(hash, table uint32, key []byte) uint32 {
 	if s.live == 0 {
 		return 0
@@ -61,174 +83,177 @@ func (s *slab) find(hash, table uint32, key []byte) uint32 {
 		if x == 0 {
 			return 0
 		}
-		if slot := uint32(x); uint32(x>>32) == hash && s.entries[slot].table == table && bytes.Equal(s.key(slot), key) {
-			return slot
+		if uint32(x>>32) != hash {
+			continue
+		}
+		b := s.raw(uint32(x))
+		n := int(binary.LittleEndian.Uint16(b[16:]))
+		if n == len(key) && binary.LittleEndian.Uint32(b[8:]) == table && bytes.Equal(b[recordHeader:recordHeader+n], key) {
+			return uint32(x)
 		}
 	}
 }
 
-func (s *slab) key(slot uint32) []byte {
-	key, _ := s.bytes(slot)
+func (s *slab) key(row uint32) []byte {
+	key, _ := s.bytes(row)
 	return key
 }
 
-func (s *slab) token(slot uint32) []byte {
-	_, token := s.bytes(slot)
+func (s *slab) token(row uint32) []byte {
+	_, token := s.bytes(row)
 	return token
 }
 
 // bytes gives key and token of a row, valid until the slab next stores one.
-func (s *slab) bytes(slot uint32) (key, token []byte) {
-	b := s.blocks[s.entries[slot].block:]
-	k := blockHeader + int(binary.LittleEndian.Uint16(b[4:]))
-	t := k + int(binary.LittleEndian.Uint16(b[6:]))
-	return b[blockHeader:k:k], b[k:t:t]
+func (s *slab) bytes(row uint32) (key, token []byte) {
+	b := s.raw(row)
+	k := recordHeader + int(binary.LittleEndian.Uint16(b[16:]))
+	t := k + int(binary.LittleEndian.Uint16(b[18:]))
+	return b[recordHeader:k:k], b[k:t:t]
 }
 
-// size is what a block takes.
-func (s *slab) size(block uint32) int {
-	b := s.blocks[block : block+blockHeader]
-	return blockHeader + int(binary.LittleEndian.Uint16(b[4:])) + int(binary.LittleEndian.Uint16(b[6:]))
+func (s *slab) size(row uint32) int {
+	b := s.raw(row)
+	return sizeOf(int(binary.LittleEndian.Uint16(b[16:])), int(binary.LittleEndian.Uint16(b[18:])))
 }
 
-// take gives a slot that is in neither index nor list. It may still have the
-// block of its last row, counted as dead.
-func (s *slab) take() uint32 {
-	if slot := s.free; slot != 0 {
-		s.free = s.entries[slot].newer
-		return slot
+func (s *slab) at(row uint32) int64     { return int64(binary.LittleEndian.Uint64(s.raw(row))) }
+func (s *slab) table(row uint32) uint32 { return binary.LittleEndian.Uint32(s.raw(row)[8:]) }
+func (s *slab) link(row uint32) uint32  { return binary.LittleEndian.Uint32(s.raw(row)[12:]) }
+func (s *slab) state(row uint32) byte   { return s.raw(row)[20] }
+
+func (s *slab) setLink(row, link uint32) { binary.LittleEndian.PutUint32(s.raw(row)[12:], link) }
+func (s *slab) setState(row uint32, state byte) {
+	s.raw(row)[20] = state
+}
+
+// fits reports whether n bytes of records can be added without moving any.
+func (s *slab) fits(n int) bool { return cap(s.records)-len(s.records) >= n }
+
+// add makes a record. There must be room for it.
+func (s *slab) add(state byte, table, link uint32, key, token []byte, at int64) uint32 {
+	n := sizeOf(len(key), len(token))
+	row := s.take(n)
+	b := s.raw(row)[:n]
+	binary.LittleEndian.PutUint64(b, uint64(at))
+	binary.LittleEndian.PutUint32(b[8:], table)
+	binary.LittleEndian.PutUint32(b[12:], link)
+	binary.LittleEndian.PutUint16(b[16:], uint16(len(key)))
+	binary.LittleEndian.PutUint16(b[18:], uint16(len(token)))
+	b[20] = state
+	copy(b[recordHeader+copy(b[recordHeader:], key):], token)
+	return row
+}
+
+// take gives a record of n bytes: a free one where there is one, so that rows of
+// one kind take each other's places.
+func (s *slab) take(n int) uint32 {
+	list := &s.free[n/recordUnit%len(s.free)]
+	if row := *list; row != 0 && s.size(row) == n {
+		*list = s.link(row)
+		s.dead -= n
+		return row
 	}
-	if len(s.entries) == 0 {
-		s.entries = append(s.entries, entry{block: noBlock})
-	}
-	s.entries = append(s.entries, entry{block: noBlock})
-	return uint32(len(s.entries) - 1)
+	row := uint32(len(s.records)/recordUnit) + 1
+	s.records = s.records[:len(s.records)+n]
+	return row
 }
 
-// fill makes a slot that take gave into a row outside index and list.
-func (s *slab) fill(slot, hash, table uint32, key, token []byte, at int64) {
-	e := &s.entries[slot]
-	*e = entry{at: at, block: e.block, hash: hash, table: table, newer: slot, older: slot}
-	n := blockHeader + len(key) + len(token)
-	if e.block != noBlock && s.size(e.block) == n {
-		s.dead -= n // rows of one kind take each other's places
-	} else {
-		e.block = noBlock
-		s.reserve(n)
-		e.block = uint32(len(s.blocks))
-		s.blocks = s.blocks[:len(s.blocks)+n]
-	}
-	b := s.blocks[e.block:]
-	binary.LittleEndian.PutUint32(b, slot)
-	binary.LittleEndian.PutUint16(b[4:], uint16(len(key)))
-	binary.LittleEndian.PutUint16(b[6:], uint16(len(token)))
-	copy(b[blockHeader+copy(b[blockHeader:], key):], token)
+// release gives a record back that is not in the index. Its key and token stay
+// readable until the next row is stored.
+func (s *slab) release(row uint32) {
+	n := s.size(row)
+	list := &s.free[n/recordUnit%len(s.free)]
+	s.setState(row, unused)
+	s.setLink(row, *list)
+	*list = row
+	s.dead += n
 }
 
-// copyOf makes a copy of a row outside index and list.
-func (s *slab) copyOf(slot uint32) uint32 {
-	s.reserve(s.size(s.entries[slot].block)) // so that key and token stay where they are
-	to := s.take()
-	from := s.entries[slot]
-	key, token := s.bytes(slot)
-	s.fill(to, from.hash, from.table, key, token, from.at)
+// renew gives a row another token and time, and gives the row, which may be another
+// record. There must be room for it.
+func (s *slab) renew(row, hash uint32, token []byte, at int64) uint32 {
+	b := s.raw(row)
+	k, t := int(binary.LittleEndian.Uint16(b[16:])), int(binary.LittleEndian.Uint16(b[18:]))
+	if sizeOf(k, t) == sizeOf(k, len(token)) {
+		binary.LittleEndian.PutUint64(b, uint64(at))
+		binary.LittleEndian.PutUint16(b[18:], uint16(len(token)))
+		copy(b[recordHeader+k:], token)
+		return row
+	}
+	to := s.add(indexed, s.table(row), s.link(row), b[recordHeader:recordHeader+k], token, at)
+	s.index[s.place(row, hash)] = uint64(hash)<<32 | uint64(to)
+	s.release(row)
 	return to
 }
 
-// retoken replaces the token of a row.
-func (s *slab) retoken(slot uint32, token []byte) {
-	old := s.token(slot)
-	if len(old) == len(token) {
-		copy(old, token)
-		return
-	}
-	n := blockHeader + len(s.key(slot)) + len(token)
-	s.reserve(n)
-	e := &s.entries[slot]
-	from := s.blocks[e.block:]
-	k := blockHeader + len(s.key(slot))
-	s.dead += s.size(e.block)
-	e.block = uint32(len(s.blocks))
-	s.blocks = s.blocks[:len(s.blocks)+n]
-	b := s.blocks[e.block:]
-	copy(b, from[:k])
-	binary.LittleEndian.PutUint16(b[6:], uint16(len(token)))
-	copy(b[k:], token)
-}
-
-// release gives a slot back that is in neither index nor list. Its key and
-// token stay readable until the next row is stored.
-func (s *slab) release(slot uint32) {
-	e := &s.entries[slot]
-	s.dead += s.size(e.block)
-	e.newer, s.free = s.free, slot
-}
-
-// reserve makes room for n bytes of blocks behind the last one.
-func (s *slab) reserve(n int) {
-	if cap(s.blocks)-len(s.blocks) >= n {
-		return
-	}
-	if s.dead >= len(s.blocks)/4 {
-		s.compact()
-	}
-	s.blocks = slices.Grow(s.blocks, n)
-}
-
-// compact moves the blocks that are in use together. It costs as many steps as
-// there are blocks, and is called when a quarter of the bytes is dead, so it
-// costs each stored row a few steps.
-func (s *slab) compact() {
-	for f := s.free; f != 0; f = s.entries[f].newer {
-		s.entries[f].block = noBlock
-	}
+// compact moves the records that are in use together, and tells of shadows where
+// they are now. It costs as many steps as there are records, and is called when a
+// quarter of the bytes is dead, so it costs each stored row a few steps.
+func (s *slab) compact(moved func(link, row uint32)) {
+	clear(s.index)
+	clear(s.free[:])
+	s.unqueue()
 	to := 0
-	for from := 0; from < len(s.blocks); {
-		n := s.size(uint32(from))
-		owner := binary.LittleEndian.Uint32(s.blocks[from:])
-		if e := &s.entries[owner]; e.block == uint32(from) {
-			copy(s.blocks[to:], s.blocks[from:from+n])
-			e.block = uint32(to)
+	for from := 0; from < len(s.records); {
+		row := uint32(from/recordUnit) + 1
+		n := s.size(row)
+		if state := s.state(row); state != unused {
+			copy(s.records[to:], s.records[from:from+n])
+			now := uint32(to/recordUnit) + 1
+			if state == shadow {
+				moved(s.link(now), now)
+			} else {
+				s.point(hashOf(s.table(now), s.key(now)), now)
+			}
 			to += n
 		}
 		from += n
 	}
-	s.blocks = s.blocks[:to]
+	s.records = s.records[:to]
 	s.dead = 0
 }
 
 // enter puts a row into the index, which must not have one of its key.
-func (s *slab) enter(slot uint32) {
+func (s *slab) enter(row, hash uint32) {
 	if s.live >= len(s.index)/4*3 {
 		old := s.index
 		s.index = make([]uint64, max(8, 2*len(old)))
 		for _, x := range old {
 			if x != 0 {
-				s.place(x)
+				s.point(uint32(x>>32), uint32(x))
 			}
 		}
 	}
 	s.live++
-	s.place(uint64(s.entries[slot].hash)<<32 | uint64(slot))
+	s.point(hash, row)
 }
 
-func (s *slab) place(x uint64) {
+// point makes the index point to a row.
+func (s *slab) point(hash, row uint32) {
 	mask := uint32(len(s.index) - 1)
-	i := uint32(x>>32) & mask
+	i := hash & mask
 	for s.index[i] != 0 {
 		i = (i + 1) & mask
 	}
-	s.index[i] = x
+	s.index[i] = uint64(hash)<<32 | uint64(row)
+}
+
+// place gives where in the index a row is.
+func (s *slab) place(row, hash uint32) uint32 {
+	mask := uint32(len(s.index) - 1)
+	i := hash & mask
+	for uint32(s.index[i]) != row {
+		i = (i + 1) & mask
+	}
+	return i
 }
 
 // leave takes a row out of the index. What collided with it moves up, so that
 // the index has no marks of former rows.
-func (s *slab) leave(slot uint32) {
+func (s *slab) leave(row uint32) {
 	mask := uint32(len(s.index) - 1)
-	i := s.entries[slot].hash & mask
-	for uint32(s.index[i]) != slot {
-		i = (i + 1) & mask
-	}
+	i := s.place(row, hashOf(s.table(row), s.key(row)))
 	for j := (i + 1) & mask; s.index[j] != 0; j = (j + 1) & mask {
 		if home := uint32(s.index[j]>>32) & mask; (j-home)&mask >= (j-i)&mask {
 			s.index[i], i = s.index[j], j
@@ -238,25 +263,111 @@ func (s *slab) leave(slot uint32) {
 	s.live--
 }
 
-// link puts a row into the list, next to p on its newer side; p is 0 for the
-// oldest place.
-func (s *slab) link(slot, p uint32) {
-	newer := s.entries[p].newer
-	s.entries[slot].older, s.entries[slot].newer = p, newer
-	s.entries[p].newer, s.entries[newer].older = slot, slot
+// used is how many bytes the records have that are in use.
+func (s *slab) used() int { return len(s.records) - s.dead }
+
+// rows gives all indexed rows.
+func (s *slab) rows(yield func(row uint32)) {
+	for from := 0; from < len(s.records); {
+		row := uint32(from/recordUnit) + 1
+		if s.state(row) == indexed {
+			yield(row)
+		}
+		from += s.size(row)
+	}
 }
 
-// unlink takes a row out of the list. A row that is in none is its own
-// neighbour.
-func (s *slab) unlink(slot uint32) {
-	e := &s.entries[slot]
-	s.entries[e.newer].older, s.entries[e.older].newer = e.older, e.newer
-	e.newer, e.older = slot, slot
+// newestFirst gives all indexed rows, sorted.
+func (s *slab) newestFirst() []candidate {
+	all := make([]candidate, 0, s.live)
+	s.rows(func(row uint32) { all = append(all, candidate{s.at(row), row}) })
+	slices.SortFunc(all, func(a, b candidate) int { return b.compare(a) })
+	return all
 }
 
-func (s *slab) newest() uint32 { return s.entries[0].older }
+func (c candidate) compare(d candidate) int {
+	return cmp.Or(cmp.Compare(c.at, d.at), cmp.Compare(c.row, d.row))
+}
 
-func (s *slab) oldest() uint32 { return s.entries[0].newer }
+// oldest gives the row that was read first, other than one. There must be such.
+func (s *slab) oldest(other uint32) uint32 {
+	for {
+		for ; s.next < len(s.queue); s.next++ {
+			c := s.queue[s.next]
+			if c.row != other && s.state(c.row) == indexed && s.at(c.row) == c.at {
+				return c.row
+			}
+		}
+		s.enqueue(other)
+	}
+}
 
-// used is how many bytes the rows have in blocks.
-func (s *slab) used() int { return len(s.blocks) - s.dead }
+// enqueue makes the queue of about an eighth of the rows, but not of one. So it looks
+// at some eight rows for each that goes.
+func (s *slab) enqueue(other uint32) {
+	until := s.early(other)
+	most := max(64, s.live/8)
+	q := s.queue[:0]
+	if cap(q) < most {
+		q = make([]candidate, 0, 2*most)
+	}
+	for from := 0; from < len(s.records); {
+		b := s.records[from:]
+		if at := int64(binary.LittleEndian.Uint64(b)); b[20] == indexed && (at < until || at == until && len(q) < most) {
+			if row := uint32(from/recordUnit) + 1; row != other {
+				q = append(q, candidate{at, row})
+			}
+		}
+		from += sizeOf(int(binary.LittleEndian.Uint16(b[16:])), int(binary.LittleEndian.Uint16(b[18:])))
+	}
+	slices.SortFunc(q, candidate.compare)
+	s.queue, s.next, s.bound = q, 0, q[len(q)-1].at
+}
+
+// early gives a time that about an eighth of the rows are older than, as a sample of
+// them tells. At least one row, other than one, is not newer.
+func (s *slab) early(other uint32) int64 {
+	if s.live <= 64 {
+		return math.MaxInt64
+	}
+	var times [64]int64
+	n := 0
+	mask := len(s.index) - 1
+	for i := range times {
+		at := i * max(1, len(s.index)/len(times))
+		for s.index[at&mask] == 0 {
+			at++
+		}
+		if row := uint32(s.index[at&mask]); row != other {
+			times[n] = s.at(row)
+			n++
+		}
+	}
+	if n == 0 {
+		return math.MaxInt64
+	}
+	slices.Sort(times[:n])
+	return times[n/8]
+}
+
+// unqueue drops the queue, and keeps its memory.
+func (s *slab) unqueue() { s.queue, s.next = s.queue[:0], 0 }
+
+// came notes that a row has come into the index, or has another time: one that is
+// older than others in the queue has a place there.
+func (s *slab) came(row uint32, at int64) {
+	if at >= s.bound || len(s.queue) == 0 {
+		return
+	}
+	if len(s.queue) == cap(s.queue) {
+		if s.next > 0 {
+			s.queue, s.next = append(s.queue[:0], s.queue[s.next:]...), 0
+		} else {
+			s.queue = s.queue[:len(s.queue)-1]
+		}
+	}
+	c := candidate{at, row}
+	i, _ := slices.BinarySearchFunc(s.queue[s.next:], c, candidate.compare)
+	s.queue = slices.Insert(s.queue, s.next+i, c)
+	s.bound = s.queue[len(s.queue)-1].at
+}

@@ -1,7 +1,6 @@
 package readset
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 )
@@ -17,14 +16,14 @@ type undo struct {
 	lost       bool // the open transaction wrote a row that has been evicted since
 	log        []record
 	dropped    int // records that the log had no room for; none is added after them
-	shadowed   int // bytes of the shadows' blocks
+	shadowed   int // bytes of the shadows
 	savepoints []savepoint
 }
 
 // record is what a row was before it was written.
 type record struct {
-	shadow uint32 // a slot outside the index, with the row's key
-	prev   uint32 // the row's entry.undo before
+	shadow uint32 // a record outside the index, with the row's key
+	prev   uint32 // the row's link before
 	read   bool   // there was an expectation: the shadow has it
 }
 
@@ -37,38 +36,34 @@ type savepoint struct {
 // maxSavepoints is how many savepoints are kept. The oldest give way.
 const maxSavepoints = 1024
 
-// record logs a row that is about to be written, and gives its entry.undo. The
+// record logs a row that is about to be written, and gives its link. The
 // log has room for as many records as the set for rows; where a transaction
 // needs more, its rollback makes everything unread of which there is no record.
-func (s *Set) record(slot, hash, table uint32, key []byte) uint32 {
+func (s *Set) record(row, table uint32, key []byte) uint32 {
 	if !s.open || len(key) > maxLength {
 		return 0
 	}
 	prev := uint32(0)
-	if slot != 0 {
-		prev = s.entries[slot].undo
+	if row != 0 {
+		prev = s.link(row)
 	}
 	if prev != 0 && int(prev) > s.floor() {
 		return prev
 	}
-	n := blockHeader + len(key)
-	if slot != 0 {
-		n += len(s.token(slot))
+	var token []byte
+	at := int64(0)
+	if row != 0 {
+		token, at = s.token(row), s.at(row)
 	}
+	n := sizeOf(len(key), len(token))
 	if s.dropped > 0 || len(s.log) >= s.undoLimit || s.shadowed+n > s.maxBytes {
 		s.dropped++
 		return prev
 	}
-	var shadow uint32
-	if slot != 0 {
-		shadow = s.copyOf(slot)
-	} else {
-		shadow = s.take()
-		s.fill(shadow, hash, table, key, nil, 0)
-	}
+	place := uint32(len(s.log)) + 1
 	s.shadowed += n
-	s.log = append(s.log, record{shadow: shadow, prev: prev, read: slot != 0})
-	return uint32(len(s.log))
+	s.log = append(s.log, record{shadow: s.add(shadow, table, place, key, token, at), prev: prev, read: row != 0})
+	return place
 }
 
 // floor is how much of the log is older than the newest savepoint.
@@ -88,8 +83,8 @@ func (s *Set) Begin() {
 // Commit ends the transaction and keeps what it did. See [Scope].
 func (s *Set) Commit() {
 	for _, r := range s.log {
-		if slot := s.current(r.shadow); slot != 0 {
-			s.entries[slot].undo = 0
+		if row := s.current(r.shadow); row != 0 {
+			s.setLink(row, 0)
 		}
 	}
 	s.end()
@@ -148,11 +143,10 @@ func (s *Set) savepoint(name string) int {
 	return slices.IndexFunc(s.savepoints, func(p savepoint) bool { return strings.EqualFold(p.name, name) })
 }
 
-// current gives the slot of the row that a shadow was copied from, 0 where it
-// is unread now.
+// current gives the row that a shadow was copied from, 0 where it is unread now.
 func (s *Set) current(shadow uint32) uint32 {
-	e := s.entries[shadow]
-	return s.find(e.hash, e.table, s.key(shadow))
+	table, key := s.table(shadow), s.key(shadow)
+	return s.find(hashOf(table, key), table, key)
 }
 
 // wrote says whether the open transaction wrote a row, or may have.
@@ -160,8 +154,8 @@ func (s *Set) wrote(table uint32, key []byte) bool {
 	if len(s.log) == 0 && s.dropped == 0 {
 		return false
 	}
-	slot := s.find(hashOf(table, key), table, key)
-	return s.lost || s.dropped > 0 || slot != 0 && s.entries[slot].undo != 0
+	row := s.find(hashOf(table, key), table, key)
+	return s.lost || s.dropped > 0 || row != 0 && s.link(row) != 0
 }
 
 // changes gives the rows that the open transaction wrote, with the token before
@@ -170,7 +164,7 @@ func (s *Set) wrote(table uint32, key []byte) bool {
 func (s *Set) changes(yield func(table uint32, key, before []byte, read bool)) {
 	for _, r := range s.log {
 		key, before := s.bytes(r.shadow)
-		yield(s.entries[r.shadow].table, key, before, r.read)
+		yield(s.table(r.shadow), key, before, r.read)
 	}
 }
 
@@ -186,39 +180,30 @@ func (s *Set) back(mark int) {
 	if mark >= len(s.log) {
 		return
 	}
-	undone := s.log[mark:]
-	for _, r := range slices.Backward(undone) {
-		if slot := s.current(r.shadow); slot != 0 {
-			s.remove(slot)
+	for _, r := range slices.Backward(s.log[mark:]) {
+		if row := s.current(r.shadow); row != 0 {
+			s.remove(row)
 		}
-		s.shadowed -= s.size(s.entries[r.shadow].block)
+		s.shadowed -= s.size(r.shadow)
 		if r.read {
-			s.entries[r.shadow].undo = r.prev
-			s.enter(r.shadow)
+			s.restore(r)
 		} else {
 			s.release(r.shadow)
 		}
 	}
-	// Rows that came back and were not undone again by an older record are in
-	// the index but not in the list yet.
-	undone = slices.DeleteFunc(undone, func(r record) bool { return s.entries[r.shadow].newer != r.shadow })
-	s.relink(undone)
 	s.log = s.log[:mark]
-	s.trim()
+	for s.full() {
+		s.evict(0)
+	}
 }
 
-// relink puts rows that came back into the list by the time of their read.
-func (s *Set) relink(rows []record) {
-	slices.SortFunc(rows, func(a, b record) int {
-		return cmp.Compare(s.entries[b.shadow].at, s.entries[a.shadow].at)
-	})
-	p := s.newest()
-	for _, r := range rows {
-		for p != 0 && s.entries[p].at > s.entries[r.shadow].at {
-			p = s.entries[p].older
-		}
-		s.link(r.shadow, p)
-	}
+// restore makes a shadow the row again that it was copied from.
+func (s *Set) restore(r record) {
+	row := r.shadow
+	s.setState(row, indexed)
+	s.setLink(row, r.prev)
+	s.enter(row, hashOf(s.table(row), s.key(row)))
+	s.came(row, s.at(row))
 }
 
 // forgetWritten makes unread what the log has records of.
@@ -228,17 +213,22 @@ func (s *Set) forgetWritten() {
 		return
 	}
 	for _, r := range s.log {
-		if slot := s.current(r.shadow); slot != 0 {
-			s.remove(slot)
+		if row := s.current(r.shadow); row != 0 {
+			s.remove(row)
 		}
 	}
 }
 
 // forgetAll makes every row unread and keeps the log.
 func (s *Set) forgetAll() {
-	for s.live > 0 {
-		s.evict()
-	}
+	s.rows(func(row uint32) {
+		s.lost = s.lost || s.link(row) != 0
+		s.release(row)
+	})
+	s.evicted += uint64(s.live)
+	s.live = 0
+	clear(s.index)
+	s.unqueue()
 }
 
 // end forgets the transaction. The log keeps its memory for the next one,

@@ -1,0 +1,77 @@
+package readset
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+// The rows that go are the oldest, whatever was read again, written, forgotten or
+// taken back since it was found which these are.
+func TestTheOldestGo(t *testing.T) {
+	const limit = 300
+	for seed := range uint64(6) {
+		r := rand.New(rand.NewPCG(seed, 0))
+		s := New(limit)
+		m := &model{limit: limit, rows: map[modelRow]modelRead{}}
+		at := start
+		for step := range 6000 {
+			m.step++
+			at = at.Add(time.Second)
+			row := modelRow{1, fmt.Sprint(r.IntN(2 * limit))}
+			key, value := []byte(row.key), modelRead{fmt.Sprintf("%*d", r.IntN(12), step), at}
+			switch op := r.IntN(100); {
+			case op < 60:
+				s.Read(1, key, []byte(value.token), at)
+				m.read(row, value)
+			case op < 85:
+				s.Wrote(1, key, []byte(value.token), at)
+				m.wrote(row, value, true)
+			case op < 90:
+				s.Forget(1, key)
+				m.wrote(row, modelRead{}, false)
+			case op < 95:
+				s.Begin()
+				m.levels = nil
+				m.push("")
+			case m.levels != nil:
+				s.Rollback()
+				m.backTo(0)
+				m.levels = nil
+			}
+			if step%20 != 0 {
+				continue
+			}
+			got := map[modelRow]modelRead{}
+			s.All(func(table uint32, key, token []byte, at time.Time) bool {
+				got[modelRow{table, string(key)}] = modelRead{string(token), at}
+				return true
+			})
+			if !maps.Equal(got, m.rows) || s.Evicted() != m.evicted {
+				t.Fatalf("seed %d, step %d: %d rows and %d evicted, want %d and %d, or others", seed, step, len(got), s.Evicted(), len(m.rows), m.evicted)
+			}
+			checkSlab(t, s)
+		}
+	}
+}
+
+// Rows of one and the same time may go in any order, but not the one that is read.
+func TestRowsOfOneTimeGo(t *testing.T) {
+	s := New(100)
+	long := make([]byte, 3000)
+	for n := range 5000 {
+		key := fmt.Append(nil, n%150)
+		s.Begin()
+		s.Wrote(1, key, long[:n%len(long)], start)
+		if _, _, ok := s.Expect(1, key); !ok {
+			t.Fatalf("row %d was written and is unread", n)
+		}
+		s.Commit()
+		checkSlab(t, s)
+	}
+	if s.Evicted() == 0 {
+		t.Error("no row had to go")
+	}
+}
