@@ -115,8 +115,8 @@ const bytesPerRow = 512
 // Times given to it should not go back: the order of reads is taken from them
 // where a rollback brings a row back.
 //
-// It takes 75 to 90 bytes for a row with a key and a token of 8 bytes, and 224
-// bytes when empty.
+// It takes 50 to 70 bytes for a row with a key and a token of 8 bytes, and about
+// 300 bytes when empty.
 type Set struct {
 	slab
 	limit     int
