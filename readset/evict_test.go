@@ -57,14 +57,27 @@ func TestTheOldestGo(t *testing.T) {
 	}
 }
 
-// Rows of one and the same time may go in any order, but not the one that is read.
-func TestRowsOfOneTimeGo(t *testing.T) {
+// Of rows that have one time, as those of one answer have, the first go.
+func TestTheFirstOfOneTimeGo(t *testing.T) {
+	s := New(100)
+	for n := range 5000 {
+		s.Read(1, fmt.Append(nil, n), nil, start)
+	}
+	for n := range 5000 {
+		if _, _, ok := s.Expect(1, fmt.Append(nil, n)); ok != (n >= 4900) {
+			t.Fatalf("row %d is read: %v", n, ok)
+		}
+	}
+}
+
+// A row that is so large that others have to go is not among them, whatever its time.
+func TestALargeRowStays(t *testing.T) {
 	s := New(100)
 	long := make([]byte, 3000)
 	for n := range 5000 {
 		key := fmt.Append(nil, n%150)
 		s.Begin()
-		s.Wrote(1, key, long[:n%len(long)], start)
+		s.Wrote(1, key, long[:n%len(long)], start.Add(-time.Duration(n)))
 		if _, _, ok := s.Expect(1, key); !ok {
 			t.Fatalf("row %d was written and is unread", n)
 		}

@@ -112,8 +112,8 @@ var (
 const bytesPerRow = 512
 
 // Set holds the expectations of one scope. It is not safe for concurrent use.
-// Times given to it should not go back: the order of reads is taken from them
-// where a rollback brings a row back.
+// The order of reads is taken from the times that it is given, and that of reads of
+// one time from the order in which it is told of them.
 //
 // It takes 50 to 70 bytes for a row with a key and a token of 8 bytes, and about
 // 300 bytes when empty.
@@ -123,7 +123,9 @@ type Set struct {
 	maxBytes  int
 	undoLimit int // records
 	evicted   uint64
-	epoch     time.Time // what entries count their time from; keeps the monotonic clock
+	epoch     time.Time // what rows count their time from; keeps the monotonic clock
+	given     int64     // the time that was given last
+	same      int64     // how often before
 	undo
 }
 
@@ -263,9 +265,16 @@ func (s *Set) put(row, hash, table uint32, key, token []byte, at time.Time) uint
 		return 0
 	}
 	if s.epoch.IsZero() {
-		s.epoch = at
+		s.epoch, s.given = at, -1
 	}
 	since := int64(at.Sub(s.epoch))
+	if since == s.given {
+		// The rows of one answer have one time: a nanosecond each tells their order.
+		s.same++
+	} else {
+		s.given, s.same = since, 0
+	}
+	since += s.same
 	if row == 0 {
 		if s.live >= s.limit && s.live > 0 {
 			s.evict(0) // first, so that the row takes its place

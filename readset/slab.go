@@ -360,7 +360,7 @@ func (s *slab) early(other uint32) int64 {
 // unqueue drops the queue, and keeps its memory.
 func (s *slab) unqueue() { s.queue, s.next = s.queue[:0], 0 }
 
-// came notes that a row has come into the index, or has another time: one that is
+// came notes that a row has come into the index, or has another time. One that is
 // older than others in the queue has a place there.
 func (s *slab) came(row uint32, at int64) {
 	if at >= s.bound || len(s.queue) == 0 {
