@@ -29,6 +29,7 @@ type Metrics struct {
 	handshakes *prometheus.CounterVec
 	panics     prometheus.Counter
 	idle       *prometheus.CounterVec
+	vanished   *prometheus.CounterVec
 	seconds    *prometheus.HistogramVec
 	reloadOK   prometheus.Gauge
 	reloadTime prometheus.Gauge
@@ -67,6 +68,7 @@ func NewMetrics() *Metrics {
 		abandoned:  counter("ifmatch_pending_abandoned_total", "Rows that were taken and whose taker is gone, by what has become of them.", "table", "outcome"),
 		panics:     prometheus.NewCounter(prometheus.CounterOpts{Name: "ifmatch_panics_total", Help: "Sessions ended by a defect of the proxy."}),
 		idle:       counter("ifmatch_idle_transactions_total", "Sessions that were idle in a transaction for too long, by what was done: warn or end.", "action"),
+		vanished:   counter("ifmatch_vanished_total", "Sessions ended because a machine did not answer any more: that of the client or of the backend.", "peer"),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "ifmatch_statement_seconds", Help: "Time of guarded writes, by stage.",
 			Buckets: prometheus.ExponentialBuckets(0.0001, 2.5, 12)}, []string{"stage"}),
@@ -76,7 +78,7 @@ func NewMetrics() *Metrics {
 	m.observed = newObserved(m.registry)
 	m.known.Store(&map[counterKey]prometheus.Counter{})
 	m.registry.MustRegister(m.statements, m.conflicts, m.refused, m.unread, m.evicted, m.sessions, m.abandoned, m.handshakes,
-		m.panics, m.idle, m.seconds, m.reloadOK, m.reloadTime,
+		m.panics, m.idle, m.vanished, m.seconds, m.reloadOK, m.reloadTime,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -153,6 +155,10 @@ func (m *Metrics) Panic() { m.panics.Inc() }
 // IdleTransaction counts a session that was idle in a transaction for too long.
 // action is "warn" or "end".
 func (m *Metrics) IdleTransaction(action string) { m.idle.WithLabelValues(action).Inc() }
+
+// Vanished counts a session that has ended because the machine of one of its peers,
+// "client" or "backend", did not answer any more.
+func (m *Metrics) Vanished(peer string) { m.vanished.WithLabelValues(peer).Inc() }
 
 // Seconds records how long a stage of a guarded write took.
 func (m *Metrics) Seconds(stage string, d time.Duration) {

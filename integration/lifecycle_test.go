@@ -217,6 +217,7 @@ func TestTheBackendDiesAndComesBack(t *testing.T) {
 			if wrong := conflict("found version=2")(run(app, "UPDATE products SET price=1 WHERE id=100 AND version=1", "")); wrong != "" {
 				t.Error("after the restart: ", wrong)
 			}
+			shutsDown(t, s, p)
 		})
 	}
 }

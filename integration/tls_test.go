@@ -11,11 +11,13 @@ import (
 	"encoding/pem"
 	"errors"
 	"io"
+	"maps"
 	"math/big"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -145,39 +147,75 @@ func refusesCertificate(t *testing.T, p *Proxy, s *server.Server, why string) {
 	}
 }
 
-// A backend whose certificate is good, but for another host.
-func TestBackendOfAnotherName(t *testing.T) {
+// Each mode takes the backends that it promises to take. The proxy stands before
+// a relay that shows the server's clients a certificate of the test's own.
+func TestBackendCertificate(t *testing.T) {
+	now := time.Now()
+	valid := func(from, until time.Duration) [2]time.Time { return [2]time.Time{now.Add(from), now.Add(until)} }
+	good := valid(-time.Hour, time.Hour)
+	authority, another := newAuthority(t), newAuthority(t)
+	const always = "in"
+	all := map[string]string{"disabled": always, "preferred": always, "required": always}
+	with := func(ca, identity string) map[string]string {
+		m := maps.Clone(all)
+		m["verify-ca"], m["verify-identity"] = ca, identity
+		return m
+	}
+	cases := []struct {
+		name string
+		cert *tls.Certificate // nil: the backend does not offer TLS
+		says map[string]string
+	}{
+		{"of the authority, for this host", authority.issue(t, "127.0.0.1", good), with(always, always)},
+		{"for another host", authority.issue(t, "192.0.2.1", good), with(always, "127.0.0.1")},
+		{"without a host", authority.issue(t, "", good), with(always, "127.0.0.1")},
+		{"expired", authority.issue(t, "127.0.0.1", valid(-2*time.Hour, -time.Hour)), with("expired", "expired")},
+		{"not yet valid", authority.issue(t, "127.0.0.1", valid(time.Hour, 2*time.Hour)), with("not yet valid", "not yet valid")},
+		{"of another authority", another.issue(t, "127.0.0.1", good), with("unknown authority", "unknown authority")},
+		{"none", nil, map[string]string{"disabled": always, "preferred": always, "required": "offers no TLS",
+			"verify-ca": "offers no TLS", "verify-identity": "offers no TLS"}},
+	}
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(ca, authority.pem, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	server.Each(t, func(t *testing.T, s *server.Server) {
-		ln, err := net.Listen("tcp", "127.0.0.2:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer ln.Close()
-		go func() {
-			for {
-				c, err := ln.Accept()
-				if err != nil {
-					return
-				}
-				go func() {
-					defer c.Close()
-					b, err := net.Dial("tcp", s.Addr)
-					if err != nil {
+		shown := &atomic.Pointer[tls.Certificate]{}
+		addr := relayTLS(t, s.Addr, shown)
+		for mode := range cases[0].says {
+			flags := []string{"--backend", addr, "--service-user", "", "--backend-tls", mode}
+			if strings.HasPrefix(mode, "verify") {
+				flags = append(flags, "--backend-ca", ca)
+			}
+			p := start(t, s, "tables: {}", flags...)
+			for _, c := range cases {
+				t.Run(c.name+"/"+mode, func(t *testing.T) {
+					shown.Store(c.cert)
+					failed := p.Log.Count(`"reason":"backend-tls"`)
+					r, refused := credentials{user: "root"}.login(t, p.Addr, plainCaps)
+					if c.says[mode] == always {
+						if refused != nil {
+							t.Fatalf("refused: %q", refused)
+						}
+						answer := r.query("SHOW SESSION STATUS LIKE 'Ssl_cipher'")
+						over := string(answer[len(answer)-2]) != "\nSsl_cipher\x00"
+						if want := mode != "disabled" && c.cert != nil; over != want {
+							t.Errorf("TLS at the backend: %v, want %v", over, want)
+						}
 						return
 					}
-					defer b.Close()
-					go io.Copy(b, c)
-					io.Copy(c, b)
-				}()
+					if refused == nil {
+						t.Fatal("let in")
+					}
+					e, err := wire.ParseERR(refused, plainCaps)
+					if err != nil || e.Code != 2026 || !strings.HasPrefix(e.Message, "ifmatch: ") || !strings.Contains(e.Message, addr) || !strings.Contains(e.Message, c.says[mode]) {
+						t.Errorf("refused with %v, %v, want error 2026 with %q and %s", e, err, c.says[mode], addr)
+					}
+					if !await(func() bool { return p.Log.Count(`"reason":"backend-tls"`) > failed }) {
+						t.Error("the failed handshake is not logged")
+					}
+				})
 			}
-		}()
-		flags := []string{"--backend", ln.Addr().String(), "--service-user", "", "--backend-ca", s.CAFile, "--backend-tls"}
-		p := start(t, s, "tables: {}", append(flags, "verify-ca")...)
-		session(t, p.server(s), "root", "", "")
-		p = start(t, s, "tables: {}", append(flags, "verify-identity")...)
-		refusesCertificate(t, p, s, "127.0.0.2")
-		if !await(func() bool { return p.Log.Count(`"reason":"backend-tls"`) == 1 }) {
-			t.Error("the failed handshake is not logged")
 		}
 	})
 }

@@ -60,6 +60,7 @@ func (m *meter) ObservedUnread(table string)           { m.label(table) }
 func (m *meter) Abandoned(string, string)              {}
 func (m *meter) ObserveDropped()                       {}
 func (m *meter) IdleTransaction(string)                {}
+func (m *meter) Vanished(peer string)                  { m.label(peer) }
 func (m *meter) Unread(table string)                   { m.label(table) }
 func (m *meter) Seconds(stage string, _ time.Duration) { m.label(stage) }
 func (m *meter) Sessions(delta int)                    { m.sessions.Add(int64(delta)) }

@@ -42,7 +42,7 @@ func (s *session) open() error {
 	if err := s.client.SetStall(s.srv.stall); err != nil {
 		s.log.Debug("no bound on a client that does not read", "error", err)
 	}
-	nc, err := (&net.Dialer{Timeout: dialTimeout}).Dial("tcp", s.srv.cfg.Backend)
+	nc, err := (&net.Dialer{Timeout: dialTimeout, KeepAliveConfig: s.srv.keepAlive}).Dial("tcp", s.srv.cfg.Backend)
 	if err != nil {
 		s.connectError(2003, fmt.Sprintf("ifmatch: can't connect to the server at %s: %s", s.srv.cfg.Backend, reasonOf(err)))
 		return &handshakeError{reason: "backend-unreachable", err: err, told: true}
@@ -197,7 +197,7 @@ func (s *session) backendTLS(server wire.Capability, response *wire.HandshakeRes
 func (s *session) rejectFull() {
 	defer s.client.Close()
 	s.client.SetDeadline(time.Now().Add(time.Second))
-	s.connectError(1040, "ifmatch: too many connections (--max-sessions)")
+	s.connectError(1040, "ifmatch: Too many connections (--max-sessions)")
 }
 
 // connectError answers a client that has had no greeting yet. It has agreed on

@@ -44,6 +44,9 @@ const (
 	maxAnswer = 16 << 20
 )
 
+// lastWords bounds how long a session that is ended by force may take to say so.
+const lastWords = time.Second
+
 // abandonTimeout bounds how long the end of the proxy waits for rows to go back
 // that its clients had taken.
 const abandonTimeout = 5 * time.Second
@@ -94,6 +97,7 @@ type Meter interface {
 	HandshakeFailed(reason string)
 	Panic()
 	IdleTransaction(action string) // "warn" or "end"
+	Vanished(peer string)          // "client" or "backend": its machine does not answer
 
 	// What would have been, of tables in mode observe, and what could not be seen.
 	ObservedConflict(table string, k rewrite.Kind)
@@ -122,7 +126,9 @@ type Server struct {
 	sweep   *sweeper // nil where idle transactions are left alone
 	started time.Time
 
-	handshake, farewell, stall time.Duration // handshakeTimeout, farewellTimeout and clientStall; shorter in tests
+	// handshakeTimeout, farewellTimeout, clientStall, vanishAfter and vanishPause; shorter in tests
+	handshake, farewell, stall, vanish, vanishPause time.Duration
+	keepAlive                                       net.KeepAliveConfig // KeepAlive, of backend connections
 
 	mu       sync.Mutex
 	sessions map[*session]struct{}
@@ -153,7 +159,8 @@ func New(cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("watch connections: %w", err)
 	}
 	s := &Server{cfg: cfg, log: cfg.Log, plans: newPlanCache(cfg.PlanCache), watch: watch, started: time.Now(), sessions: map[*session]struct{}{},
-		handshake: handshakeTimeout, farewell: farewellTimeout, stall: clientStall}
+		handshake: handshakeTimeout, farewell: farewellTimeout, stall: clientStall,
+		vanish: vanishAfter, vanishPause: vanishPause, keepAlive: KeepAlive}
 	s.rules.Store(cfg.Rules)
 	if cfg.Ledger != nil {
 		s.keeper = ledger.NewKeeper(cfg.Ledger, cfg.Log, s.countTaking, s.dropContexts)
@@ -188,6 +195,9 @@ func (s *Server) Serve(ln net.Listener) error {
 		ln.Close()
 		return nil
 	}
+	stop := make(chan struct{})
+	defer close(stop)
+	go s.lookForVanished(stop)
 	delay := time.Duration(0)
 	for {
 		nc, err := ln.Accept()
@@ -241,18 +251,20 @@ func (s *Server) start(nc net.Conn) {
 	}()
 }
 
+// Draining says whether the end has begun: no clients are taken any more.
+func (s *Server) Draining() bool { return s.draining.Load() }
+
 // Shutdown stops accepting, ends idle sessions at once, lets open transactions
-// and running statements finish until ctx is done, and then ends what is left.
+// and running statements finish until ctx is done, and then ends what is left,
+// and tells their clients.
 func (s *Server) Shutdown(ctx context.Context) {
 	s.draining.Store(true)
 	s.mu.Lock()
 	if s.listener != nil {
 		s.listener.Close()
 	}
-	for ss := range s.sessions {
-		ss.drain()
-	}
 	s.mu.Unlock()
+	s.each((*session).drain)
 	done := make(chan struct{})
 	go func() {
 		s.wg.Wait()
@@ -261,13 +273,13 @@ func (s *Server) Shutdown(ctx context.Context) {
 	select {
 	case <-done:
 	case <-ctx.Done():
-		s.mu.Lock()
-		s.log.Warn("drain time is over, ending sessions with open transactions", "sessions", len(s.sessions))
-		for ss := range s.sessions {
-			go ss.kill() // closing TLS waits for the peer, for a while
+		s.log.Warn("drain time is over, ending sessions with open transactions", "sessions", s.each((*session).overdue))
+		select {
+		case <-done:
+		case <-time.After(lastWords):
+			s.each(func(ss *session) { go ss.kill() }) // closing TLS waits for the peer, for a while
+			<-done
 		}
-		s.mu.Unlock()
-		<-done
 	}
 	if s.keeper != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), abandonTimeout)
@@ -278,4 +290,14 @@ func (s *Server) Shutdown(ctx context.Context) {
 	if s.sweep != nil {
 		s.sweep.end()
 	}
+}
+
+// each calls f for every session, and gives their number.
+func (s *Server) each(f func(*session)) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for ss := range s.sessions {
+		f(ss)
+	}
+	return len(s.sessions)
 }

@@ -34,6 +34,9 @@ type session struct {
 	gone   atomic.Bool // the backend hung up
 	ending atomic.Bool // the server drains
 	dead   bool        // kill was called
+	over   bool        // the time to finish is over
+
+	reported bool // as one whose peer is gone; belongs to the goroutine that looks for these
 
 	id           uint32 // the backend's connection id
 	scramble     []byte // the last challenge of the server
@@ -203,7 +206,7 @@ func (s *session) await() (first byte, n int, err error) {
 	s.idle = true
 	s.inTx = s.status.Has(wire.StatusInTrans)
 	s.waits()
-	end := s.dead || s.gone.Load() || s.ending.Load() && !s.inTx
+	end := s.dead || s.over || s.gone.Load() || s.ending.Load() && !s.inTx
 	s.mu.Unlock()
 	if !end || s.client.Buffered() > 0 && !s.gone.Load() {
 		first, n, err = s.client.Next()
@@ -240,9 +243,18 @@ func (s *session) interrupted() error {
 	if s.recent.ended {
 		return s.endForgotten()
 	}
-	s.answerError(1053, "08S01", "ifmatch: the proxy is shutting down")
+	s.answerError(1053, "08S01", shuttingDown(s.inTx, "its transaction is rolled back"))
 	s.send([]byte{byte(wire.ComQuit)})
 	return errEnd
+}
+
+// shuttingDown is what a client is told, and what more where that is so.
+func shuttingDown(so bool, more string) string {
+	const text = "ifmatch: the proxy is shutting down"
+	if !so {
+		return text
+	}
+	return text + "; --drain is over, " + more
 }
 
 // wake ends a wait for a command. The lock is held.
@@ -276,6 +288,20 @@ func (s *session) drain() {
 	}
 }
 
+// overdue ends the session because the time to finish is over: an idle one in its
+// transaction, another in its statement. The client is told where it listens.
+func (s *session) overdue() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.over = true
+	s.client.SetWriteDeadline(time.Now().Add(lastWords))
+	if s.idle {
+		s.wake()
+	} else if s.backend != nil {
+		s.backend.SetDeadline(time.Unix(1, 0))
+	}
+}
+
 // kill ends the session whatever it does.
 func (s *session) kill() {
 	s.mu.Lock()
@@ -291,6 +317,14 @@ func (s *session) kill() {
 // backendLost tells the client that the backend is gone, as the client's own
 // library would say.
 func (s *session) backendLost(err *backendError) {
+	s.mu.Lock()
+	over := s.over
+	s.mu.Unlock()
+	if over {
+		s.log.Warn("statement is not waited for: the proxy is shutting down")
+		s.answerError(1053, "08S01", shuttingDown(true, "the statement is not waited for"))
+		return
+	}
 	s.log.Warn("backend connection lost", "error", err.err)
 	s.answerError(2013, "HY000", "ifmatch: lost connection to the server during the statement")
 }

@@ -96,6 +96,13 @@ func (c *Conn) SetWriteDeadline(t time.Time) error { return c.nc.SetWriteDeadlin
 // on Linux for TCP and does nothing elsewhere. Source: TCP_USER_TIMEOUT, tcp(7).
 func (c *Conn) SetStall(d time.Duration) error { return setStall(c.nc, d) }
 
+// Silence tells how long ago something came from the peer's machine, and how many
+// packets it has left unanswered since that any machine answers by itself and at once:
+// data that were sent again, and probes. A peer that is alive, though it be idle, busy
+// or not reading, leaves none. It works on Linux for TCP, and gives zeros elsewhere.
+// It may be called from any goroutine.
+func (c *Conn) Silence() (heard time.Duration, unanswered int) { return silence(c.nc) }
+
 // Close closes the connection without flushing. It may be called from any
 // goroutine, and more than once; a wait in progress ends with net.ErrClosed.
 // Under TLS the peer is told, which waits 5 seconds at most.

@@ -31,8 +31,7 @@ func (w *Watcher) Watch(c *Conn, f func()) (stop func(), err error) {
 
 // WatchBroken is Watch for a connection that carries nothing any more in either
 // direction, as after a reset. A peer that has closed its sending side may still
-// read and does not count; where it has in truth gone, the kernel's keep-alive
-// probes tell in a minute or two.
+// read and does not count; where it has in truth gone, [Conn.Silence] tells.
 func (w *Watcher) WatchBroken(c *Conn, f func()) (stop func(), err error) {
 	return w.poll.watch(c.nc, resetEvents, f)
 }

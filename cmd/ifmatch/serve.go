@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/tls"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -121,11 +120,11 @@ func serve(ctx context.Context, cfg *conf.Config, signals <-chan os.Signal, logT
 	}
 	metrics.Plans(func() admin.PlanStats { return admin.PlanStats(server.PlanStats()) })
 	debug.FreeOSMemory() // what reading policy and schema has left
-	ln, err := net.Listen("tcp", cfg.Listen)
+	ln, err := (&net.ListenConfig{KeepAliveConfig: proxy.KeepAlive}).Listen(ctx, "tcp", cfg.Listen)
 	if err != nil {
 		return fmt.Errorf("listen on --listen %s: %w", cfg.Listen, err)
 	}
-	stopAdmin, err := serveAdmin(cfg, db, metrics, log)
+	stopAdmin, err := serveAdmin(cfg, ready(server, db), metrics, log)
 	if err != nil {
 		ln.Close()
 		return err
@@ -217,7 +216,7 @@ func reloadCertificates(cfg *conf.Config, clientTLS *atomic.Pointer[tls.Config],
 }
 
 // serveAdmin starts the admin listener, unless there is none.
-func serveAdmin(cfg *conf.Config, db *sql.DB, metrics *admin.Metrics, log *slog.Logger) (stop func(), err error) {
+func serveAdmin(cfg *conf.Config, ready func(context.Context) error, metrics *admin.Metrics, log *slog.Logger) (stop func(), err error) {
 	if cfg.Admin == "" {
 		return func() {}, nil
 	}
@@ -225,7 +224,7 @@ func serveAdmin(cfg *conf.Config, db *sql.DB, metrics *admin.Metrics, log *slog.
 	if err != nil {
 		return nil, fmt.Errorf("listen on --admin %s: %w", cfg.Admin, err)
 	}
-	server := &http.Server{Handler: admin.Handler(metrics, backendReady(db)), ReadHeaderTimeout: 5 * time.Second}
+	server := &http.Server{Handler: admin.Handler(metrics, ready), ReadHeaderTimeout: 5 * time.Second}
 	go func() {
 		if err := server.Serve(ln); err != nil && !errors.Is(err, http.ErrServerClosed) {
 			log.Error("admin listener failed", "error", err)
