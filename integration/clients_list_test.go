@@ -3,6 +3,7 @@ package integration
 import (
 	"fmt"
 	"os/exec"
+	"strings"
 	"testing"
 
 	"ifmatch/integration/server"
@@ -68,7 +69,7 @@ func everyClient(into string) []tried {
 			own("query", byClient, "Error"), own("execute", byServer, "Error"))},
 		{"Node.js mariadb", runs("node", "clients/node/mariadb_client.js"), append(
 			numbered(own("query", byClient, "SqlError"), own("execute", byServer, "SqlError")),
-			way{name: "batch, bulk: true", number: 2, prepares: byServer, exception: "SqlError", state: true, steps: nodeBatch},
+			way{name: "batch, bulk: true", number: 2, prepares: byServer, bulk: 2, exception: "SqlError", state: true, steps: nodeBatch},
 			way{name: "batch, bulk: false", number: 3, prepares: byServer, exception: "SqlError", state: true, steps: nodeBatch},
 		)},
 		{"Sequelize", runs("node", "clients/node/sequelize_client.js"), []way{
@@ -106,7 +107,11 @@ func javaWays(pairs ...string) (ways []way) {
 		if name == "" {
 			name = "default"
 		}
-		ways = append(ways, way{name: name, number: i / 2, prepares: pairs[i+1], exception: "java.sql.SQLTransactionRollbackException", state: true,
+		bulk := 0
+		if strings.Contains(name, "useBulkStmts=true") {
+			bulk = 2
+		}
+		ways = append(ways, way{name: name, number: i / 2, prepares: pairs[i+1], bulk: bulk, exception: "java.sql.SQLTransactionRollbackException", state: true,
 			steps: func(w way, db string) []line {
 				batch := w
 				batch.exception = "java.sql.BatchUpdateException"

@@ -33,6 +33,7 @@ type way struct {
 	name      string
 	number    int
 	prepares  string // whose prepared statements it uses
+	bulk      int    // how often it executes in bulk at MariaDB
 	exception string // how the client names the error
 	state     bool   // does it tell the SQLSTATE?
 	steps     func(w way, db string) []line
@@ -249,20 +250,29 @@ func TestClients(t *testing.T) {
 			"TLS": start(t, s, policy, "--backend-tls", "disabled", "--require-tls",
 				"--tls-cert", filepath.Join(certs, "cert.pem"), "--tls-key", filepath.Join(certs, "key.pem")),
 		}
-		for _, c := range all {
-			for _, tls := range []string{"plain", "TLS"} {
-				t.Run(c.name+"/"+tls, func(t *testing.T) {
-					t.Parallel()
-					on := trial{db: dbs[c.name+tls]}
-					on.host, on.port, _ = net.SplitHostPort(proxies[tls].Addr)
-					if tls == "TLS" {
-						on.ca = s.CAFile
-					}
-					if _, err := s.Open(t, "").Exec("FLUSH PRIVILEGES"); err != nil { // empties MySQL's cache of passwords
-						t.Fatal(err)
-					}
-					c.try(t, s.Flavor, tls, on, found)
-				})
+		t.Run("each", func(t *testing.T) {
+			for _, c := range all {
+				for _, tls := range []string{"plain", "TLS"} {
+					t.Run(c.name+"/"+tls, func(t *testing.T) {
+						t.Parallel()
+						on := trial{db: dbs[c.name+tls]}
+						on.host, on.port, _ = net.SplitHostPort(proxies[tls].Addr)
+						if tls == "TLS" {
+							on.ca = s.CAFile
+						}
+						if _, err := s.Open(t, "").Exec("FLUSH PRIVILEGES"); err != nil { // empties MySQL's cache of passwords
+							t.Fatal(err)
+						}
+						c.try(t, s.Flavor, tls, on, found)
+					})
+				}
+			}
+		})
+		if s.Flavor == server.FlavorMariaDB && !t.Failed() {
+			for tls, p := range proxies {
+				if got, want := bulkExecutions(t, p, s), found.bulk(all, tls); got != want {
+					t.Errorf("%s: the clients have executed %d times in bulk, want %d", tls, got, want)
+				}
 			}
 		}
 	})
@@ -306,4 +316,20 @@ func (c tried) try(t *testing.T, flavor, tls string, on trial, found *findings) 
 	if steps != 0 {
 		t.Errorf("%d steps more than expected: %+v", steps, said)
 	}
+}
+
+// bulkExecutions gives how often the clients of a proxy have executed in bulk.
+func bulkExecutions(t *testing.T, p *Proxy, s *server.Server) int {
+	t.Helper()
+	for _, row := range run(session(t, p.server(s), "root", "", "tls=skip-verify"), "SHOW IFMATCH STATUS", "").rows {
+		if name, n, _ := strings.Cut(row, "|"); name == "bulk_executions" {
+			got, err := strconv.Atoi(n)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return got
+		}
+	}
+	t.Fatal("SHOW IFMATCH STATUS has no bulk_executions")
+	return 0
 }

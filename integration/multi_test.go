@@ -57,29 +57,3 @@ func bare(t *testing.T, p []byte) string {
 	}
 	return string(p[:min(len(p), 9)]) // code and state
 }
-
-// MariaDB's bulk execution is not offered, so that clients send row by row; one that sends
-// it all the same is told so, and goes on.
-func TestBulkExecutionIsNotOffered(t *testing.T) {
-	s := server.MariaDB(t)
-	shop, p := shopOf(t, s, products, byVersion)
-	offered := func(addr string) bool {
-		r := dial(t, addr, shop, plainCaps&^wire.ClientMySQL|wire.MariaDBStmtBulkOperations)
-		return r.caps.Has(wire.MariaDBStmtBulkOperations)
-	}
-	if !offered(s.Addr) {
-		t.Error("the server itself does not offer bulk execution: this test says nothing")
-	}
-	if offered(p.Addr) {
-		t.Error("bulk execution is offered")
-	}
-	r := dial(t, p.Addr, shop, plainCaps)
-	r.command(wire.Command(0xfa), []byte{0xff, 0xff, 0xff, 0xff, 128, 0})
-	e, err := wire.ParseERR(r.packet(), r.caps)
-	if err != nil || e.Code != 1047 {
-		t.Errorf("bulk execution is answered by %+v, %v", e, err)
-	}
-	if got := r.query("UPDATE products SET price=1 WHERE id=100"); got[0][0] != wire.OKHeader {
-		t.Errorf("what follows gives %q", got)
-	}
-}

@@ -21,6 +21,8 @@ func (s *session) command(c wire.Command, n int) error {
 		return s.prepare()
 	case wire.ComStmtExecute:
 		return s.execute()
+	case wire.ComStmtBulkExecute:
+		return s.bulkExecute()
 	case wire.ComStmtSendLongData:
 		return s.longData()
 	case wire.ComStmtClose:

@@ -73,7 +73,7 @@ func (s *session) dropLong(st *statement) error {
 }
 
 // executeStatement judges an execution and carries it out.
-func (s *session) executeStatement(st *statement, p []byte) (err error) {
+func (s *session) executeStatement(st *statement, p []byte) error {
 	s.recall(st.text, st.kind, true)
 	if st.kind != showDiagnosis {
 		if err := s.settleShaken(); err != nil {
@@ -90,6 +90,15 @@ func (s *session) executeStatement(st *statement, p []byte) (err error) {
 			return s.answerBinary(t)
 		}
 	}
+	if done, err := s.admit(st); done || err != nil {
+		return err
+	}
+	return s.carryOut(st, p)
+}
+
+// admit holds a statement that is to be executed against the rules in force. done is
+// true where the client has its answer.
+func (s *session) admit(st *statement) (done bool, err error) {
 	if st.kind != showDiagnosis {
 		s.diag = nil
 	}
@@ -101,19 +110,24 @@ func (s *session) executeStatement(st *statement, p []byte) (err error) {
 	if st.fickle {
 		if other, err := s.readsOtherwise(st.text); err != nil || other {
 			if err != nil {
-				return err
+				return true, err
 			}
-			return s.refuse(nil, "unreadable", otherwiseRead)
+			return true, s.refuse(nil, "unreadable", otherwiseRead)
 		}
 	}
 	if st.generation != s.rules.Generation {
 		if err := s.planAgain(st); err != nil {
-			return err
+			return true, err
 		}
 	}
 	if st.refused != "" {
-		return s.refuse(nil, "statement", st.refused)
+		return true, s.refuse(nil, "statement", st.refused)
 	}
+	return false, nil
+}
+
+// carryOut carries out an execution of a statement that was judged.
+func (s *session) carryOut(st *statement, p []byte) (err error) {
 	if st.numbering != nil {
 		return s.executeNumbering(st, p)
 	}

@@ -97,18 +97,24 @@ func (s *session) noteInserted(in *inserting, ok *wire.OK) error {
 	s.inserted = rows
 	if !told {
 		s.reads.writesUntold()
-	}
-	if !told || len(rows) == 0 {
 		return nil
 	}
-	t, now := in.plan.Table, time.Now()
+	return s.noteNewRows(in.plan, rows, ok)
+}
+
+// noteNewRows notes the rows that an INSERT, whose answer was ok, has made.
+func (s *session) noteNewRows(plan *rewrite.Plan, rows []rewrite.NewRow, ok *wire.OK) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	t, now := plan.Table, time.Now()
 	scope := s.scope(t, true)
 	s.reads.noteTable(t.ID)
 	var unsaid [][]rewrite.Value
 	var foretold []byte // the token of those rows, where all have the same one
 	mixed := false
 	for _, row := range rows {
-		form, known, _ := in.plan.KeyForm(s.row.form[:0], row.Key, s.utf8())
+		form, known, _ := plan.KeyForm(s.row.form[:0], row.Key, s.utf8())
 		s.row.form = form
 		token, said := s.token[:0], false
 		if row.Foretold {
@@ -134,7 +140,7 @@ func (s *session) noteInserted(in *inserting, ok *wire.OK) error {
 	if len(unsaid) == 0 || len(unsaid) > maxInserted {
 		return nil
 	}
-	look, can := in.plan.LookRows(unsaid)
+	look, can := plan.LookRows(unsaid)
 	if !can {
 		return nil
 	}

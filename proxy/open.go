@@ -19,7 +19,7 @@ import (
 // understand the packets that follow from them.
 const hidden = wire.ClientCompress | wire.ClientZstdCompression | wire.ClientOptionalResultsetMetadata |
 	wire.ClientCapabilityExtension | wire.MariaDBProgress | wire.MariaDBComMulti |
-	wire.MariaDBStmtBulkOperations | wire.MariaDBCacheMetadata | wire.MariaDBBulkUnitResults |
+	wire.MariaDBCacheMetadata | wire.MariaDBBulkUnitResults |
 	^(wire.MariaDBBulkUnitResults<<1 - 1)
 
 // handshakeError is a failure before the session was open.

@@ -147,7 +147,7 @@ type Server struct {
 // counters are what SHOW IFMATCH STATUS shows.
 type counters struct {
 	sessions, statements, guarded, conflicts, refused, unread, retried, evicted, uncaptured, abandoned atomic.Int64
-	idleWarned, idleEnded                                                                              atomic.Int64
+	idleWarned, idleEnded, bulk                                                                        atomic.Int64
 
 	observed observedCounters
 }

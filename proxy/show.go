@@ -155,6 +155,7 @@ func (s *session) showStatus() table {
 		{"unread", c.unread.Load()},
 		{"refused", c.refused.Load()},
 		{"retried", c.retried.Load()},
+		{"bulk_executions", c.bulk.Load()},
 		{"reads_evicted", c.evicted.Load()},
 		{"selects_not_remembered", c.uncaptured.Load()},
 		{"idle_transactions_warned", c.idleWarned.Load()},

@@ -35,6 +35,15 @@ type NewRow struct {
 // Inserts reports whether the plan tells which rows an INSERT makes.
 func (p *Plan) Inserts() bool { return p.insert != nil }
 
+// RowsMade gives the number of rows that an INSERT makes where it leaves none out, 0
+// where that is not known.
+func (p *Plan) RowsMade() int {
+	if p.insert == nil {
+		return 0
+	}
+	return p.insert.rows
+}
+
 // Foretold reports, before the INSERT is sent, whether the tokens of all its rows
 // are known without reading them. Else they have to be read in the transaction of
 // the INSERT: behind it, somebody may have changed them already.
