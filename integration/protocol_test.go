@@ -13,7 +13,7 @@ import (
 // have to unpack what they make of the packets.
 var notOffered = []wire.Capability{
 	wire.ClientCompress, wire.ClientZstdCompression, wire.ClientOptionalResultsetMetadata, wire.ClientCapabilityExtension,
-	wire.MariaDBProgress, wire.MariaDBComMulti, wire.MariaDBCacheMetadata, wire.MariaDBBulkUnitResults,
+	wire.MariaDBComMulti, wire.MariaDBCacheMetadata, wire.MariaDBBulkUnitResults,
 }
 
 // The greeting is the server's own, but for the connection, the challenge and what

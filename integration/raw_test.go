@@ -98,6 +98,9 @@ func (r *raw) packet() []byte {
 	}
 	p = append([]byte{}, p...)
 	r.seen = append(r.seen, p)
+	if r.caps.Has(wire.MariaDBProgress) && wire.IsProgress(p) {
+		return r.packet()
+	}
 	return p
 }
 

@@ -12,13 +12,40 @@ type answer struct {
 	failed *wire.ERR
 }
 
-// next waits for the backend's next packet.
+// next waits for the backend's next packet, reports of progress aside.
 func (s *session) next() (first byte, n int, err error) {
-	first, n, err = s.backend.Next()
-	if err != nil {
-		return 0, 0, &backendError{err}
+	for {
+		first, n, err = s.backend.Next()
+		if err != nil {
+			return 0, 0, &backendError{err}
+		}
+		if first != wire.ERRHeader {
+			return first, n, nil
+		}
+		if reported, err := s.passProgress(); !reported || err != nil {
+			return first, n, err
+		}
 	}
-	return first, n, nil
+}
+
+// passProgress hands the backend's current packet, which begins as an error does, on at
+// once if it is a report of progress. The server sends them before an answer and among its
+// rows, and only to clients that have asked for them.
+func (s *session) passProgress() (reported bool, err error) {
+	if !s.caps.Has(wire.MariaDBProgress) {
+		return false, nil
+	}
+	p, err := s.payload()
+	if err != nil || !wire.IsProgress(p) {
+		return false, err
+	}
+	if s.client.Diverted() {
+		return true, nil
+	}
+	if err := s.client.WritePacket(p); err != nil {
+		return true, err
+	}
+	return true, s.client.Flush()
 }
 
 // payload gives the backend's current packet as a whole.
@@ -337,6 +364,11 @@ func (s *session) relayToEnd(a *answer) (more bool, err error) {
 		return false, s.side(err)
 	}
 	if first == wire.ERRHeader {
+		if reported, err := s.passProgress(); err != nil {
+			return false, err
+		} else if reported {
+			return s.relayToEnd(a)
+		}
 		a.failed, err = s.passERR()
 		return false, err
 	}

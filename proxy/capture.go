@@ -309,6 +309,13 @@ func (s *session) relayRememberedRows(sh *shown) error {
 		if err != nil {
 			return s.side(err)
 		}
+		if first == wire.ERRHeader {
+			if reported, err := s.passProgress(); err != nil {
+				return err
+			} else if reported {
+				continue
+			}
+		}
 		if wire.EndsRows(first, n) {
 			break
 		}

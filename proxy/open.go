@@ -18,8 +18,7 @@ import (
 // hidden are the capabilities that clients are not offered: the proxy would not
 // understand the packets that follow from them.
 const hidden = wire.ClientCompress | wire.ClientZstdCompression | wire.ClientOptionalResultsetMetadata |
-	wire.ClientCapabilityExtension | wire.MariaDBProgress | wire.MariaDBComMulti |
-	wire.MariaDBCacheMetadata | wire.MariaDBBulkUnitResults |
+	wire.ClientCapabilityExtension | wire.MariaDBComMulti | wire.MariaDBCacheMetadata | wire.MariaDBBulkUnitResults |
 	^(wire.MariaDBBulkUnitResults<<1 - 1)
 
 // handshakeError is a failure before the session was open.

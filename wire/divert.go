@@ -25,6 +25,12 @@ func (c *Conn) Divert(limit int) *Diversion {
 	return d
 }
 
+// Diverted reports whether what is written to c is kept.
+func (c *Conn) Diverted() bool {
+	_, diverted := c.tr.(*Diversion)
+	return diverted
+}
+
 // Take gives the payloads of the packets that were written since it was called last.
 // They are good until more is written. The next packet has the sequence number of the
 // first one again.
