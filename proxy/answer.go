@@ -79,28 +79,51 @@ var (
 	comStmtExecute = []byte{byte(wire.ComStmtExecute)}
 )
 
-// send sends a command packet, in pieces, to the backend.
+// send sends a command packet, in pieces, to the backend. It leaves with the wait for
+// its answer, so the answer must be read next; [session.post] is for commands that
+// have none.
 func (s *session) send(pieces ...[]byte) error {
 	s.backend.ResetSeq()
 	if err := s.backend.WritePieces(pieces...); err != nil {
 		return &backendError{err}
 	}
-	if err := s.backend.Flush(); err != nil {
-		return &backendError{err}
-	}
-	return nil
+	return s.leaves(s.backend.FlushLate())
 }
 
-// passCommand hands the client's current packet on to the backend as it came.
+// post sends a command packet that has no answer to the backend.
+func (s *session) post(packet []byte) error {
+	s.backend.ResetSeq()
+	if err := s.backend.WritePacket(packet); err != nil {
+		return &backendError{err}
+	}
+	return s.leaves(s.backend.Flush())
+}
+
+// passCommand hands the client's current packet on to the backend as it came. Like
+// [session.send] it is for commands that have an answer.
 func (s *session) passCommand() error {
 	s.backend.ResetSeq()
 	if err := s.passToBackend(); err != nil {
 		return err
 	}
-	if err := s.backend.Flush(); err != nil {
+	return s.leaves(s.backend.FlushLate())
+}
+
+// leaves says whose error it is that a command could not be sent.
+func (s *session) leaves(err error) error {
+	if err != nil {
 		return &backendError{err}
 	}
 	return nil
+}
+
+// answered ends an answer to the client: it leaves with the wait for the next
+// command, or now where another statement of the same text comes first.
+func (s *session) answered() error {
+	if s.more {
+		return s.client.Flush()
+	}
+	return s.client.FlushLate()
 }
 
 // passToBackend hands the client's current packet on without flushing it.
@@ -430,5 +453,5 @@ func (s *session) answerOK() error {
 	if err := s.client.WritePacket(s.scratch); err != nil {
 		return err
 	}
-	return s.client.Flush()
+	return s.answered()
 }

@@ -140,7 +140,7 @@ func (s *session) closeAside(id uint32) error {
 	var packet [5]byte
 	packet[0] = byte(wire.ComStmtClose)
 	binary.LittleEndian.PutUint32(packet[1:], id)
-	return s.send(packet[:])
+	return s.post(packet[:])
 }
 
 // collect reads a whole answer of which every column is a string or a whole number.

@@ -88,7 +88,7 @@ func (s *session) captureQuery(plan *rewrite.Plan, c *rewrite.Capture, attrs []b
 			return err
 		}
 	}
-	return s.client.Flush()
+	return s.answered()
 }
 
 // answerShown gives the session's own shown for an answer as text. blind is
@@ -450,5 +450,5 @@ func (s *session) relayFetched(sh *shown) error {
 	if err := s.relayShownRows(sh); err != nil {
 		return err
 	}
-	return s.client.Flush()
+	return s.answered()
 }

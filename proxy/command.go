@@ -31,6 +31,7 @@ func (s *session) command(c wire.Command, n int) error {
 		return s.statementCommand(c)
 	case wire.ComQuit:
 		s.passCommand()
+		s.backend.Flush() // it has no answer
 		return errEnd
 	case wire.ComPing:
 		return s.simple()
@@ -102,7 +103,7 @@ func (s *session) singleAnswer() (ok bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	return first != wire.ERRHeader, s.client.Flush()
+	return first != wire.ERRHeader, s.answered()
 }
 
 // initDB passes COM_INIT_DB and takes over the database.
@@ -135,7 +136,7 @@ func (s *session) fieldList() error {
 	if _, err := s.relayToEnd(&a); err != nil {
 		return err
 	}
-	return s.client.Flush()
+	return s.answered()
 }
 
 // statistics passes COM_STATISTICS, whose answer is a bare string.
@@ -149,7 +150,7 @@ func (s *session) statistics() error {
 	if err := s.pass(); err != nil {
 		return err
 	}
-	return s.client.Flush()
+	return s.answered()
 }
 
 // setOption passes COM_SET_OPTION, which allows several statements in a text.

@@ -143,7 +143,7 @@ func (s *session) prepareNoted(name string, stmt sqltext.Span, attrs []byte) err
 			if err := s.unnamed(name); err != nil {
 				return err
 			}
-			return s.client.Flush()
+			return s.answered()
 		}
 		ok, err := wire.ParseOK(p, s.caps)
 		if err != nil {
@@ -190,7 +190,7 @@ func (s *session) executeNotedSQL(kind control, name string, stmt sqltext.Span, 
 		}
 	}
 	s.state.stale, s.isolation.known = true, s.isolation.known && kind == executeSQL
-	return true, s.client.Flush()
+	return true, s.answered()
 }
 
 // executeUnnoted executes the SELECT as the client wrote it, after the server has

@@ -208,7 +208,7 @@ func (s *session) executePlain(st *statement, p []byte) error {
 	if (st.ddl || st.kind == executeSQL && s.running.ddl) && a.failed == nil {
 		s.changed()
 	}
-	return s.client.Flush()
+	return s.answered()
 }
 
 // executeGuarded carries out the execution of a guarded statement.
@@ -295,7 +295,7 @@ func (s *session) longData() error {
 		return err
 	}
 	if st == nil {
-		return s.send(p)
+		return s.post(p)
 	}
 	param := int(binary.LittleEndian.Uint16(p[5:]))
 	binary.LittleEndian.PutUint32(p[1:], st.backend)
@@ -311,7 +311,7 @@ func (s *session) longData() error {
 			binary.LittleEndian.PutUint16(p[5:], uint16(at))
 		}
 	}
-	return s.send(p)
+	return s.post(p)
 }
 
 // closeStatement passes COM_STMT_CLOSE, which has no answer.
@@ -331,7 +331,7 @@ func (s *session) closeStatement() error {
 		}
 		binary.LittleEndian.PutUint32(p[1:], st.backend)
 	}
-	return s.send(p)
+	return s.post(p)
 }
 
 // statementCommand passes COM_STMT_RESET and COM_STMT_FETCH.
@@ -370,5 +370,5 @@ func (s *session) statementCommand(c wire.Command) error {
 	if _, err := s.relayToEnd(&a); err != nil {
 		return err
 	}
-	return s.client.Flush()
+	return s.answered()
 }

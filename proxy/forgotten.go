@@ -177,7 +177,7 @@ func (s *session) endForgotten() error {
 	if _, err := s.rollbackAside(); err != nil {
 		s.log.Debug("rollback of an idle transaction failed", "error", err)
 	}
-	s.send([]byte{byte(wire.ComQuit)})   // what is an XA transaction ends so
+	s.post([]byte{byte(wire.ComQuit)})   // what is an XA transaction ends so
 	code, state := uint16(4031), "HY000" // ER_CLIENT_INTERACTION_TIMEOUT
 	if s.state.lex.Flavor == sqltext.MariaDB {
 		code, state = 1927, "70100" // ER_CONNECTION_KILLED

@@ -231,7 +231,7 @@ func (s *session) failWrite() error {
 		}
 	}
 	s.takingEnded(nil)
-	return s.client.Flush()
+	return s.answered()
 }
 
 // succeed takes over what a write that met its row has left, and answers.
@@ -285,7 +285,7 @@ func (s *session) finish(ok *wire.OK, p []byte) error {
 	if err := s.client.WritePacket(s.clientOK(ok, p)); err != nil {
 		return err
 	}
-	return s.client.Flush()
+	return s.answered()
 }
 
 // explain finds out why a write met no row. done is false where it is to be
@@ -354,7 +354,7 @@ func (s *session) again(g *guarded) error {
 	if scope := s.scope(g.plan.Table, s.reads.open); scope != nil && a.ok.AffectedRows > 0 && s.row.known {
 		scope.Forget(g.plan.Table.ID, s.row.form)
 	}
-	return s.client.Flush()
+	return s.answered()
 }
 
 // conflict dooms the transaction as the policy has it and answers with the conflict.

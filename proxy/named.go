@@ -299,7 +299,7 @@ func (s *session) insertNamed(st *statement) error {
 		return err
 	}
 	s.reads.writesUntold()
-	return s.client.Flush()
+	return s.answered()
 }
 
 // executeImmediate carries out EXECUTE IMMEDIATE of a statement that the proxy executes

@@ -48,7 +48,7 @@ func (s *session) executeNoted(st *statement, p []byte, typed bool) (done bool, 
 	if again {
 		return true, s.executeAsIs(st, p, typed)
 	}
-	return true, s.client.Flush()
+	return true, s.answered()
 }
 
 // holdInitial answers the execution of an INSERT that gives a state which the
@@ -103,7 +103,7 @@ func (s *session) executeAsIs(st *statement, p []byte, typed bool) error {
 	if err := s.closeAside(old); err != nil {
 		return err
 	}
-	return s.client.Flush()
+	return s.answered()
 }
 
 // boundParams gives the number of parameters whose values are known.

@@ -243,7 +243,7 @@ func (s *session) relayPrepared(st *statement) error {
 		if _, err := s.passERR(); err != nil {
 			return err
 		}
-		return s.client.Flush()
+		return s.answered()
 	}
 	p, err := s.payload()
 	if err != nil {
@@ -288,7 +288,7 @@ func (s *session) relayPrepared(st *statement) error {
 	if failed == nil {
 		s.stmts[st.id], s.lastStmt = st, st.id
 	}
-	return s.client.Flush()
+	return s.answered()
 }
 
 // relayParams relays the definitions of the client's parameters in the order of

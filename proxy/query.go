@@ -166,7 +166,7 @@ func (s *session) unlexedRest(attrs, sql []byte) error {
 	if _, err := s.relay(); err != nil {
 		return err
 	}
-	return s.client.Flush()
+	return s.answered()
 }
 
 // statement carries out one statement, which is the whole of s.text.
@@ -327,7 +327,7 @@ func (s *session) passQuery() error {
 	if _, err := s.forward(); err != nil {
 		return err
 	}
-	return s.client.Flush()
+	return s.answered()
 }
 
 // forward sends the statement at hand as it came, the client's own packet or its
@@ -362,7 +362,7 @@ func (s *session) passQueryOf(kind control, name string, stmt sqltext.Span, plan
 		s.changed()
 	}
 	s.renewObserved()
-	return s.client.Flush()
+	return s.answered()
 }
 
 // settleSavepoint takes over what a statement has done with a savepoint.

@@ -116,7 +116,7 @@ func (s *session) relayReturned(g *guarded, head [][]byte, met bool) error {
 			return err
 		}
 	}
-	return s.client.Flush()
+	return s.answered()
 }
 
 // noRow reads the end of an answer that has no row.

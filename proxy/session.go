@@ -126,6 +126,7 @@ func (s *session) serve() {
 	}
 	// Where a connection cannot be watched its end is noticed at its next use.
 	if stop, err := s.srv.watch.Watch(s.backend, s.backendGone); err == nil {
+		s.backend.ExpectAnswers()
 		defer stop()
 	}
 	if stop, err := s.srv.watch.WatchBroken(s.client, s.kill); err == nil {
@@ -228,6 +229,10 @@ func (s *session) await() (first byte, n int, err error) {
 
 // interrupted says what woke a session that waited for a command.
 func (s *session) interrupted() error {
+	// The answer to the last command may be waiting for the next one.
+	if err := s.client.Flush(); err != nil {
+		return err
+	}
 	if s.gone.Load() {
 		// What the backend had to say before it hung up belongs to the client.
 		s.backend.SetReadDeadline(time.Now().Add(time.Second))
@@ -244,7 +249,7 @@ func (s *session) interrupted() error {
 		return s.endForgotten()
 	}
 	s.answerError(1053, "08S01", shuttingDown(s.inTx, "its transaction is rolled back"))
-	s.send([]byte{byte(wire.ComQuit)})
+	s.post([]byte{byte(wire.ComQuit)})
 	return errEnd
 }
 
@@ -272,6 +277,7 @@ const farewellTimeout = time.Minute
 // backendGone is called when the backend hangs up.
 func (s *session) backendGone() {
 	s.gone.Store(true)
+	s.backend.PeerGone()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.client.SetDeadline(time.Now().Add(s.srv.farewell))

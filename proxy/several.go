@@ -103,7 +103,7 @@ func (s *session) writeOpen(g *guarded, values []rewrite.Value) error {
 		if err := s.client.WritePacket(p); err != nil {
 			return err
 		}
-		return s.client.Flush()
+		return s.answered()
 	}
 	ok, p, failed, err := s.writeOK(first)
 	if failed || err != nil {

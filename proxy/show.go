@@ -189,7 +189,7 @@ func (s *session) answerTable(t table) error {
 	if err := wire.WriteResult(s.client, s.caps, s.clientStatus(), t.columns, t.rows); err != nil {
 		return err
 	}
-	return s.client.Flush()
+	return s.answered()
 }
 
 // answerBinary answers the execution of a prepared statement with a table.
@@ -212,7 +212,7 @@ func (s *session) answerBinary(t table) error {
 	if err := s.client.WritePacket(end); err != nil {
 		return err
 	}
-	return s.client.Flush()
+	return s.answered()
 }
 
 // writeColumns writes definitions and the EOF behind them.
@@ -290,7 +290,7 @@ func (s *session) prepareOwn(st *statement) error {
 	if err := s.writeColumns(t.columns); err != nil {
 		return err
 	}
-	return s.client.Flush()
+	return s.answered()
 }
 
 // ownTable gives the answer to a prepared statement that the proxy answers itself.

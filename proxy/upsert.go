@@ -312,7 +312,7 @@ func (s *session) failUpsert(e *wire.ERR, raw []byte) error {
 	if err := s.client.WritePacket(raw); err != nil {
 		return err
 	}
-	return s.client.Flush()
+	return s.answered()
 }
 
 // failAside ends the proxy's own transaction and answers with an error of the

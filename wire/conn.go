@@ -51,7 +51,12 @@ type Conn struct {
 	// Bytes to be flushed are wbuf[:wn]. wbuf is nil while there are none.
 	wbuf []byte
 	wn   int
+	late bool  // they are flushed when the Conn waits
 	werr error // sticky: part of a packet may have been written
+
+	answers bool        // the peer does not speak first
+	gone    atomic.Bool // the peer has hung up
+	looked  bool        // and a wait was ended for that
 }
 
 // current is the packet that Next found.
@@ -118,6 +123,18 @@ func (c *Conn) Close() error {
 // wait for the answers to them.
 func (c *Conn) ExpectFew() { c.few = true }
 
+// ExpectAnswers says that the peer sends nothing but answers to what is written to
+// it, as a server does, and that PeerGone is called when it hangs up. What it sends
+// for another reason is read with the next answer.
+func (c *Conn) ExpectAnswers() { c.answers = true }
+
+// PeerGone says that the peer has hung up, so that a wait for it looks for what it
+// has sent before. It may be called from any goroutine.
+func (c *Conn) PeerGone() {
+	c.gone.Store(true)
+	c.nc.SetReadDeadline(time.Unix(1, 0))
+}
+
 // Rest gives the read buffer back where nothing is in it but the current packet,
 // which is dropped: for a Conn from which nothing is expected for a while. It
 // never waits.
@@ -148,7 +165,7 @@ func (c *Conn) Release() {
 	}
 	if c.wbuf != nil {
 		putBlock(c.wbuf)
-		c.wbuf, c.wn = nil, 0
+		c.wbuf, c.wn, c.late = nil, 0, false
 	}
 	c.cutShort()
 }

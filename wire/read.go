@@ -1,6 +1,11 @@
 package wire
 
-import "io"
+import (
+	"errors"
+	"io"
+	"os"
+	"time"
+)
 
 // Next waits for the next packet and makes it the current one. It returns the
 // first byte of its payload (0 if the payload is empty) and the length of its
@@ -15,6 +20,9 @@ func (c *Conn) Next() (first byte, n int, err error) {
 	if c.r == c.w && c.rbuf != nil {
 		putBlock(c.rbuf)
 		c.rbuf = nil
+	}
+	if err := c.flushBuffered(); err != nil {
+		return 0, 0, err
 	}
 	if err := c.fill(headerSize); err != nil {
 		return 0, 0, c.endOfStream(err)
@@ -161,7 +169,7 @@ func (c *Conn) Pass(dst *Conn) error {
 func (c *Conn) fill(n int) error {
 	for c.w-c.r < n {
 		if c.rbuf == nil {
-			b, k, err := c.tr.readFresh(c.few)
+			b, k, err := c.readFresh()
 			if err != nil {
 				return err
 			}
@@ -176,6 +184,37 @@ func (c *Conn) fill(n int) error {
 		c.w += k
 	}
 	return nil
+}
+
+// readFresh waits for bytes without holding a buffer. What is to be flushed late
+// is flushed as it begins to wait.
+func (c *Conn) readFresh() ([]byte, int, error) {
+	if !c.late {
+		return c.tr.readFresh(c.few)
+	}
+	b, k, sent, err := c.tr.exchange(c.wbuf, c.wn, c.few, c.answers && !c.gone.Load())
+	if sent {
+		c.wbuf, c.wn, c.late = nil, 0, false
+	}
+	if c.gone.Load() && !c.looked && errors.Is(err, os.ErrDeadlineExceeded) {
+		// An end of the stream that came before the wait began does not end it.
+		c.looked = true
+		c.nc.SetReadDeadline(time.Time{})
+		return c.readFresh()
+	}
+	if _, failed := err.(*WriteError); failed {
+		c.werr = err
+	}
+	return b, k, err
+}
+
+// flushBuffered flushes what is to be flushed late where no wait without a buffer
+// will do it.
+func (c *Conn) flushBuffered() error {
+	if !c.late || c.rbuf == nil {
+		return nil
+	}
+	return c.Flush()
 }
 
 // fillWithin is fill within a packet, where the stream must not end.

@@ -170,7 +170,7 @@ func (c *Conn) fillRows(n int, dst *Conn, within bool) error {
 	if c.rbuf == nil {
 		c.rbuf, c.r, c.w = getBlock(), 0, 0
 	}
-	var err error
+	err := c.flushBuffered()
 	for err == nil && c.w-c.r < n {
 		var k int
 		c.makeRoom(n)

@@ -17,6 +17,13 @@ type transport interface {
 	// readFresh waits for bytes without holding a buffer, and borrows one for
 	// them once they are there: a small one, or a block.
 	readFresh(small bool) ([]byte, int, error)
+	// exchange writes block[:n], gives block back to its pool, and then is
+	// readFresh. Where the peer has nothing to say but in answer to that, answers
+	// is set: then nothing is read before the poller has seen something arrive.
+	// With an error that is a [*WriteError] the bytes may have been written in
+	// part; with another one sent tells whether they were written, and if not,
+	// block is still the caller's.
+	exchange(block []byte, n int, small, answers bool) (b []byte, k int, sent bool, err error)
 	// tryRead is read if bytes have arrived, else errWouldBlock. A transport
 	// that cannot tell answers errWouldBlock.
 	tryRead(p []byte) (int, error)
@@ -63,6 +70,16 @@ func (t *netTransport) readFresh(small bool) ([]byte, int, error) {
 	b := fresh(small)
 	copy(b, t.few[:n])
 	return b, n, nil
+}
+
+func (t *netTransport) exchange(block []byte, n int, small, _ bool) ([]byte, int, bool, error) {
+	err := t.write(block[:n], nil)
+	putBlock(block)
+	if err != nil {
+		return nil, 0, true, &WriteError{Err: err}
+	}
+	b, k, err := t.readFresh(small)
+	return b, k, true, err
 }
 
 // fresh borrows a buffer to read into.

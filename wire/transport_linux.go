@@ -27,8 +27,13 @@ type rawTransport struct {
 	wr rawWrite
 }
 
-// rawRead is the state of one call of read, readFresh or tryRead.
+// rawRead is the state of one call of read, readFresh, exchange or tryRead.
 type rawRead struct {
+	send    []byte // the block whose first size bytes are to be written first, and given back then
+	size    int
+	written int  // bytes of send that a full socket took before it was full
+	answers bool // after that nothing is there to read yet
+
 	p     []byte // where to read; empty for a fresh read
 	fresh []byte // what a fresh read borrowed
 	small bool   // a fresh read is to borrow a small buffer
@@ -80,6 +85,36 @@ func (t *rawTransport) readFresh(small bool) ([]byte, int, error) {
 	return b, n, err
 }
 
+// exchange writes within the call that waits: what arrives behind the beginning of
+// that call wakes it, so an answer to what it writes cannot be missed, and the
+// poller need not be asked twice.
+func (t *rawTransport) exchange(block []byte, n int, small, answers bool) ([]byte, int, bool, error) {
+	t.rd = rawRead{send: block, size: n, answers: answers, small: small}
+	err := t.rc.Read(t.onRead)
+	rd := &t.rd
+	if rd.send == nil {
+		k, b, err := t.readResult(err)
+		return b, k, true, err
+	}
+	// Not all was written.
+	written, errno := rd.written, rd.errno
+	*rd = rawRead{}
+	switch {
+	case errno != 0:
+		err = t.opError("write", errno)
+	case err != nil:
+		return nil, 0, false, err
+	default:
+		err = t.write(block[written:n], nil)
+	}
+	putBlock(block)
+	if err != nil {
+		return nil, 0, true, &WriteError{Err: err}
+	}
+	b, k, err := t.readFresh(small)
+	return b, k, true, err
+}
+
 func (t *rawTransport) tryRead(p []byte) (int, error) {
 	t.rd = rawRead{p: p, try: true}
 	n, _, err := t.doRead()
@@ -87,26 +122,38 @@ func (t *rawTransport) tryRead(p []byte) (int, error) {
 }
 
 func (t *rawTransport) doRead() (int, []byte, error) {
-	err := t.rc.Read(t.onRead)
-	rd := t.rd
+	return t.readResult(t.rc.Read(t.onRead))
+}
+
+// readResult ends a call whose callback has returned true, or that ended by err.
+func (t *rawTransport) readResult(err error) (n int, fresh []byte, _ error) {
+	n, fresh, errno := t.rd.n, t.rd.fresh, t.rd.errno
 	t.rd = rawRead{}
 	switch {
 	case err != nil:
 		return 0, nil, err
-	case rd.errno == syscall.EAGAIN:
+	case errno == syscall.EAGAIN:
 		return 0, nil, errWouldBlock
-	case rd.errno != 0:
-		return 0, nil, t.opError("read", rd.errno)
-	case rd.n == 0:
+	case errno != 0:
+		return 0, nil, t.opError("read", errno)
+	case n == 0:
 		return 0, nil, io.EOF
 	}
-	return rd.n, rd.fresh, nil
+	return n, fresh, nil
 }
 
 // readable tries to read. It returns false to be called again when the poller
 // sees bytes.
 func (t *rawTransport) readable(fd uintptr) bool {
 	rd := &t.rd
+	if rd.send != nil {
+		if !t.sendFirst(fd) {
+			return true
+		}
+		if rd.answers {
+			return false
+		}
+	}
 	p := rd.p
 	if len(p) == 0 {
 		rd.fresh = fresh(rd.small)
@@ -118,6 +165,23 @@ func (t *rawTransport) readable(fd uintptr) bool {
 		rd.fresh = nil
 	}
 	return rd.errno != syscall.EAGAIN || rd.try
+}
+
+// sendFirst writes what an exchange begins with. It returns false if the socket
+// does not take all of it.
+func (t *rawTransport) sendFirst(fd uintptr) bool {
+	rd := &t.rd
+	n, errno := send(fd, rd.send[:rd.size])
+	if errno == syscall.EAGAIN {
+		errno = 0
+	}
+	if n < rd.size {
+		rd.written, rd.errno = n, errno
+		return false
+	}
+	putBlock(rd.send)
+	rd.send = nil
+	return true
 }
 
 func (t *rawTransport) write(head, tail []byte) error {

@@ -58,6 +58,15 @@ func (c *Conn) Flush() error {
 	return c.werr
 }
 
+// FlushLate has what is buffered sent when the Conn next waits for a packet, as
+// part of that wait: cheaper than Flush where nothing else is done before. Who
+// calls it reads from the Conn next, or calls Flush. It fails only as what was
+// written before has.
+func (c *Conn) FlushLate() error {
+	c.late = c.wn > 0
+	return c.werr
+}
+
 // putHeader buffers the header of a physical packet of n bytes.
 func (c *Conn) putHeader(n int) {
 	if c.wbuf != nil && c.wn+headerSize > blockSize {
@@ -102,7 +111,7 @@ func (c *Conn) send(p []byte) {
 	if err := c.tr.write(c.wbuf[:c.wn], p); err != nil {
 		c.werr = &WriteError{Err: err}
 	}
-	c.wn = 0
+	c.wn, c.late = 0, false
 	if c.wbuf != nil {
 		putBlock(c.wbuf)
 		c.wbuf = nil
