@@ -15,9 +15,8 @@ import (
 // has its own while a cursor may be open.
 type shown struct {
 	capture *rewrite.Capture // nil where no answer with columns has come
-	layout  rewrite.Layout
-	infos   []columnInfo
-	types   []wire.FieldType
+	own     columns          // of an answer that had to be read
+	columns *columns         // of the answer at hand: own, or those of a known one
 	reader  wire.RowReader
 	values  []wire.RowValue
 	origins []shownOrigin
@@ -152,20 +151,7 @@ func (s *session) relayShown(sh *shown, c *rewrite.Capture, binary bool) (again 
 		s.failed = true
 		return false, err
 	}
-	p, err := s.payload()
-	if err != nil {
-		return false, err
-	}
-	columns, size := wire.ReadLenInt(p)
-	if first == wire.OKHeader || first == wire.LocalInfileHeader || size == 0 || columns <= uint64(c.Hidden) || columns > maxColumns {
-		return false, &backendError{&wire.MalformedError{What: "answer to a SELECT is no result set of its columns"}}
-	}
-	keep := int(columns) - c.Hidden
-	s.scratch = wire.AppendLenInt(s.scratch[:0], uint64(keep))
-	if err := s.client.WritePacket(s.scratch); err != nil {
-		return false, err
-	}
-	failed, err := s.relayShownDefinitions(sh, c, int(columns))
+	keep, failed, err := s.relayShownColumns(sh, c, first)
 	if failed || err != nil {
 		return false, err
 	}
@@ -187,6 +173,35 @@ func (s *session) relayShown(sh *shown, c *rewrite.Capture, binary bool) (again 
 	return false, err
 }
 
+// relayShownColumns relays number and definitions of the client's columns, the first
+// packet of which is current, and gives their number.
+func (s *session) relayShownColumns(sh *shown, c *rewrite.Capture, first byte) (keep int, failed bool, err error) {
+	sh.capture = c
+	k, err := s.known(c)
+	if k != nil || err != nil {
+		if err != nil {
+			return 0, false, err
+		}
+		sh.columns = &k.columns
+		return k.keep, false, nil
+	}
+	p, err := s.payload()
+	if err != nil {
+		return 0, false, err
+	}
+	columns, size := wire.ReadLenInt(p)
+	if first == wire.OKHeader || first == wire.LocalInfileHeader || size == 0 || columns <= uint64(c.Hidden) || columns > maxColumns {
+		return 0, false, &backendError{&wire.MalformedError{What: "answer to a SELECT is no result set of its columns"}}
+	}
+	keep = int(columns) - c.Hidden
+	s.scratch = wire.AppendLenInt(s.scratch[:0], uint64(keep))
+	if err := s.client.WritePacket(s.scratch); err != nil {
+		return 0, false, err
+	}
+	failed, err = s.relayShownDefinitions(sh, c, int(columns))
+	return keep, failed, err
+}
+
 // maxColumns bounds the columns of a result. The servers have 4096.
 const maxColumns = 1 << 16
 
@@ -194,9 +209,11 @@ const maxColumns = 1 << 16
 // those of the hidden ones, and finds out which columns carry keys and tokens.
 func (s *session) relayShownDefinitions(sh *shown, c *rewrite.Capture, columns int) (failed bool, err error) {
 	keep := columns - c.Hidden
-	sh.capture = c
-	sh.types, sh.infos = sh.types[:0], sh.infos[:0]
-	c.Begin(&sh.layout, columns)
+	sh.columns = &sh.own
+	read := sh.columns
+	read.types, read.infos = read.types[:0], read.infos[:0]
+	c.Begin(&read.layout, columns)
+	k := s.learnAnswer(c, columns)
 	for i := range columns {
 		instead, err := s.nextDefinition()
 		if err != nil {
@@ -216,11 +233,12 @@ func (s *session) relayShownDefinitions(sh *shown, c *rewrite.Capture, columns i
 			return false, &backendError{err}
 		}
 		utf8, text := readsAsUTF8(info.Charset)
-		c.Definition(&sh.layout, i, rewrite.Definition{
+		k = k.definition(i, p)
+		c.Definition(&read.layout, i, rewrite.Definition{
 			Schema: info.Schema, Table: info.Table, OrgTable: info.OrgTable, Name: info.Name, OrgName: info.OrgName, Text: text, UTF8: utf8,
 		})
-		sh.types = append(sh.types, info.Type)
-		sh.infos = append(sh.infos, columnInfo{unsigned: info.Flags.Has(wire.FlagUnsigned), asciiOnly: text && !utf8, padded: text && info.Type == wire.TypeString})
+		read.types = append(read.types, info.Type)
+		read.infos = append(read.infos, columnInfo{unsigned: info.Flags.Has(wire.FlagUnsigned), asciiOnly: text && !utf8, padded: text && info.Type == wire.TypeString})
 		if i < keep {
 			err = s.pass()
 		} else if derr := s.backend.Drop(); derr != nil {
@@ -230,9 +248,10 @@ func (s *session) relayShownDefinitions(sh *shown, c *rewrite.Capture, columns i
 			return false, err
 		}
 	}
-	if sh.layout.Strange() {
+	if read.layout.Strange() {
 		return false, &backendError{&wire.MalformedError{What: "columns that were added to a SELECT are not where they should be"}}
 	}
+	k.publish(c, read)
 	return false, nil
 }
 
@@ -248,8 +267,8 @@ func readsAsUTF8(collation uint16) (utf8, text bool) {
 
 // begin makes ready for the rows.
 func (sh *shown) begin(s *session, keep int, binary bool) {
-	sh.binary, sh.at, sh.last = binary, time.Now(), sh.layout.Last()
-	sh.reader.Reset(sh.types, keep, binary)
+	sh.binary, sh.at, sh.last = binary, time.Now(), sh.columns.layout.Last()
+	sh.reader.Reset(sh.columns.types, keep, binary)
 	sh.made, sh.ends = sh.made[:0], sh.ends[:0]
 	sh.beginSeen()
 	sh.findScopes(s)
@@ -260,7 +279,7 @@ func (sh *shown) findScopes(s *session) {
 	sh.origins = sh.origins[:0]
 	for i := range sh.capture.Origins {
 		o := &sh.capture.Origins[i]
-		at, ok := sh.layout.Origin(i)
+		at, ok := sh.columns.layout.Origin(i)
 		if sh.blind {
 			continue
 		}
@@ -350,10 +369,10 @@ func (s *session) relayRememberedRows(sh *shown) error {
 
 // ready makes room for the values of a row.
 func (sh *shown) ready() {
-	if cap(sh.values) < len(sh.types) {
-		sh.values = make([]wire.RowValue, len(sh.types))
+	if cap(sh.values) < len(sh.columns.types) {
+		sh.values = make([]wire.RowValue, len(sh.columns.types))
 	}
-	sh.values = sh.values[:len(sh.types)]
+	sh.values = sh.values[:len(sh.columns.types)]
 }
 
 // release lets go of what the last row was, which may be large, and of room that
@@ -374,7 +393,7 @@ func (sh *shown) remember(o *shownOrigin) {
 	sh.key, sh.token = sh.key[:0], sh.token[:0]
 	var ok bool
 	for i, column := range o.at {
-		v, info := sh.values[column], sh.infos[column]
+		v, info := sh.values[column], sh.columns.infos[column]
 		switch {
 		case i >= o.keys:
 			sh.token, ok = sh.form(sh.token, v, info, column)
@@ -414,12 +433,12 @@ func (sh *shown) form(dst []byte, v wire.RowValue, info columnInfo, column int) 
 		return rewrite.AppendForm(dst, nil, true), true
 	}
 	at := len(dst)
-	if digits, ok := wire.AppendInteger(append(dst, 0), v.Bytes, sh.types[column], info.unsigned, sh.binary); ok {
+	if digits, ok := wire.AppendInteger(append(dst, 0), v.Bytes, sh.columns.types[column], info.unsigned, sh.binary); ok {
 		digits[at] = byte(len(digits) - at - 1)
 		return digits, true
 	}
 	value := v.Bytes
-	if t := sh.types[column]; (info.asciiOnly || t == wire.TypeNewDecimal || t == wire.TypeDecimal) && !ascii(value) {
+	if t := sh.columns.types[column]; (info.asciiOnly || t == wire.TypeNewDecimal || t == wire.TypeDecimal) && !ascii(value) {
 		return dst, false
 	}
 	if info.padded {

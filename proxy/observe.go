@@ -436,7 +436,9 @@ func (s *session) nameExecuted(st *statement) {
 
 // beginSeen makes ready for the observed rows of an answer.
 func (sh *shown) beginSeen() {
-	clear(sh.seen)
+	if len(sh.seen) > 0 {
+		clear(sh.seen)
+	}
 	for i := range sh.capture.Origins {
 		t := sh.capture.Origins[i].Table
 		if sh.blind || !t.Observed() || sh.seen[t] != nil {
@@ -466,7 +468,7 @@ func (sh *shown) see(s *session, o *shownOrigin) {
 		if v.Null {
 			return
 		}
-		if sh.key, ok = sh.form(sh.key, v, sh.infos[column], column); !ok {
+		if sh.key, ok = sh.form(sh.key, v, sh.columns.infos[column], column); !ok {
 			return
 		}
 	}

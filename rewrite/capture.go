@@ -2,7 +2,9 @@ package rewrite
 
 import (
 	"bytes"
+	"slices"
 	"strconv"
+	"sync/atomic"
 
 	"ifmatch/schema"
 	"ifmatch/sqltext"
@@ -10,7 +12,7 @@ import (
 
 // Capture is what the answer to a SELECT or an INSERT … RETURNING tells of guarded rows: which of its
 // columns carry keys and tokens, and which of them were added for that. It is
-// immutable, as the plan is to which it belongs.
+// immutable, as the plan is to which it belongs, but for what others keep in Known.
 type Capture struct {
 	Origins []Origin
 	// Hidden is the number of columns that are added at the end of the select
@@ -19,6 +21,10 @@ type Capture struct {
 	// Made is set where the rows are those that the statement makes, INSERT …
 	// RETURNING: they are there only once it has succeeded.
 	Made bool
+
+	// Known is for who relays the answers, to keep what it has found out about those
+	// that have come. It is the one thing in a plan that changes.
+	Known atomic.Value
 
 	list    part     // the client's select list
 	added   []byte   // the hidden columns as they are spliced in behind it
@@ -132,6 +138,13 @@ func (c *Capture) Begin(l *Layout, columns int) {
 		l.at = append(l.at, -1)
 		l.ascii = append(l.ascii, false)
 	}
+}
+
+// Clone gives a copy that nothing is shared with but the Capture.
+func (l *Layout) Clone() Layout {
+	to := *l
+	to.at, to.ascii = slices.Clone(l.at), slices.Clone(l.ascii)
+	return to
 }
 
 // Definition notes which fields are in column i of the answer, as the server
