@@ -83,9 +83,9 @@ func NewMetrics() *Metrics {
 	return m
 }
 
-// Statement counts a statement that names a guarded table.
-func (m *Metrics) Statement(table string, v rewrite.Verdict) {
-	m.count(counterKey{m.statements, table, v.String()})
+// Statements gives what counts a statement that names a guarded table.
+func (m *Metrics) Statements(table string, v rewrite.Verdict) (count func()) {
+	return m.statements.WithLabelValues(table, v.String()).Inc
 }
 
 // count adds one to a counter.

@@ -41,7 +41,9 @@ func (m *meter) label(s string) {
 	}
 }
 
-func (m *meter) Statement(table string, _ rewrite.Verdict) { m.label(table) }
+func (m *meter) Statements(table string, _ rewrite.Verdict) func() {
+	return func() { m.label(table) }
+}
 func (m *meter) Conflict(table string, k rewrite.Kind) {
 	m.conflicts.Add(1)
 	m.label(table)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"ifmatch/rewrite"
+	"ifmatch/sqltext"
 	"ifmatch/wire"
 )
 
@@ -128,4 +129,6 @@ func (s *session) look(g *guarded) ([]rewrite.Row, *wire.ERR, error) {
 }
 
 // utf8 reports whether the client's character set is UTF-8.
-func (s *session) utf8() bool { return s.env("").UTF8 }
+func (s *session) utf8() bool {
+	return s.state.lex.Charset == sqltext.UTF8MB4 || s.state.lex.Charset == sqltext.UTF8MB3
+}

@@ -428,6 +428,10 @@ func (s *session) nameSeen(sh *shown, plan *rewrite.Plan, t *sqltext.Text, param
 
 // nameExecuted is nameSeen for the execution of a prepared SELECT.
 func (s *session) nameExecuted(st *statement) {
+	if !st.noted.Capture().Names() {
+		st.shown.named = nil
+		return
+	}
 	if st.params > 0 {
 		s.bindValues(st)
 	}

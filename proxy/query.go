@@ -301,24 +301,34 @@ func (s *session) replaced(attrs, sql []byte) error {
 // env gives what of the session decides how a statement is planned.
 func (s *session) env(db string) rewrite.Env {
 	mode, ok := s.accountMode()
-	utf8 := s.state.lex.Charset == sqltext.UTF8MB4 || s.state.lex.Charset == sqltext.UTF8MB3
-	return rewrite.Env{DB: db, Mode: mode, AccountMode: ok, PipesAsConcat: s.state.lex.PipesAsConcat, UTF8: utf8, Multi: s.multi}
+	return rewrite.Env{DB: db, Mode: mode, AccountMode: ok, PipesAsConcat: s.state.lex.PipesAsConcat, UTF8: s.utf8(), Multi: s.multi}
 }
 
 // plan gives the plan of a statement, from the cache where it is there.
 func (s *session) plan(t *sqltext.Text, stmt sqltext.Span, db string) *rewrite.Plan {
 	key := planKey{generation: s.rules.Generation, charset: s.state.lex.Charset, env: s.env(db)}
 	key.hi, key.lo = t.Hash(int(stmt.Start), int(stmt.End))
-	plan, ok := s.srv.plans.get(key)
-	if !ok {
-		plan = s.rules.Plan(t, stmt, key.env)
-		s.srv.plans.add(key, plan)
+	kept := s.srv.plans.get(&key)
+	if kept == nil {
+		plan := s.rules.Plan(t, stmt, key.env)
+		kept = s.srv.plans.add(key, plan, s.counting(plan))
 	}
-	plan = plan.For(t)
-	if plan.Table != nil && !s.numbered {
-		s.srv.cfg.Meter.Statement(plan.Table.Label, plan.Label())
+	plan, count := kept.plan.For(t), kept.count
+	if plan != kept.plan {
+		count = s.counting(plan)
+	}
+	if count != nil && !s.numbered {
+		count()
 	}
 	return plan
+}
+
+// counting gives what counts a statement with a plan, nil where that is about no table.
+func (s *session) counting(plan *rewrite.Plan) func() {
+	if plan.Table == nil {
+		return nil
+	}
+	return s.srv.cfg.Meter.Statements(plan.Table.Label, plan.Label())
 }
 
 // passQuery sends the client's packet as it came and relays the answer.

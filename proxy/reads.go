@@ -36,14 +36,14 @@ type reads struct {
 	request     *readset.Request // of the context that the client has named; nil without one
 	context     string           // its name
 
-	open    bool            // a transaction is open
-	doubt   bool            // what the open transaction wrote may not be what the server has of it
-	shaken  *wire.ERR       // the error that may have rolled it back, until the server has been asked
-	untold  time.Time       // since when the open transaction may have written rows of which the scopes know nothing
-	tables  map[uint32]bool // of which something was read, request aside
-	evicted uint64          // as far as it was counted, request aside
-	undone  uint64          // how often what a transaction did was, or may have been, taken back
-	watch   watch           // of observed rows
+	open    bool      // a transaction is open
+	doubt   bool      // what the open transaction wrote may not be what the server has of it
+	shaken  *wire.ERR // the error that may have rolled it back, until the server has been asked
+	untold  time.Time // since when the open transaction may have written rows of which the scopes know nothing
+	tables  tableSet  // of which something was read, request aside
+	evicted uint64    // as far as it was counted, request aside
+	undone  uint64    // how often what a transaction did was, or may have been, taken back
+	watch   watch     // of observed rows
 }
 
 // scopes gives those that there are.
@@ -196,12 +196,25 @@ func (s *session) keeps(t *rewrite.Table) bool {
 
 // noteTable remembers that something of a table was read.
 func (r *reads) noteTable(id uint32) {
-	if !r.tables[id] {
-		if r.tables == nil {
-			r.tables = map[uint32]bool{}
-		}
-		r.tables[id] = true
+	if !r.tables.has(id) {
+		r.tables.add(id)
 	}
+}
+
+// tableSet is a set of tables, by their IDs, which are small numbers: a bit each.
+type tableSet []uint64
+
+func (t tableSet) has(id uint32) bool {
+	i := int(id / 64)
+	return i < len(t) && t[i]&(1<<(id%64)) != 0
+}
+
+func (t *tableSet) add(id uint32) {
+	i := int(id / 64)
+	if i >= len(*t) {
+		*t = append(*t, make([]uint64, i+1-len(*t))...)
+	}
+	(*t)[i] |= 1 << (id % 64)
 }
 
 // mayKnow reports whether the scope may hold a row of the table.
@@ -209,7 +222,7 @@ func (s *session) mayKnow(t *rewrite.Table) bool {
 	if t.Settings.Scope == policy.ScopeContext && s.reads.request != nil {
 		return true
 	}
-	return s.reads.tables[t.ID]
+	return s.reads.tables.has(t.ID)
 }
 
 // setContext begins a request of a context; "" leaves the one there is.

@@ -84,7 +84,8 @@ type Config struct {
 
 // Meter counts what happens. Its methods are called from many sessions at once.
 type Meter interface {
-	Statement(table string, v rewrite.Verdict)
+	// Statements gives what counts a statement that names a guarded table.
+	Statements(table string, v rewrite.Verdict) (count func())
 	Conflict(table string, k rewrite.Kind)
 	Refused(reason string)
 	Unread(table string)

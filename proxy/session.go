@@ -41,6 +41,7 @@ type session struct {
 	id           uint32 // the backend's connection id
 	scramble     []byte // the last challenge of the server
 	user         string
+	account      account
 	attributes   []wire.Pair     // what the client says of itself, for reports
 	caps         wire.Capability // of the client and the backend alike, but for what follows
 	strip        bool            // the client did not ask for session tracking, the proxy did
@@ -369,10 +370,22 @@ func (s *session) shape() (shape string) {
 	return string(s.cur.Shape(nil))
 }
 
+// account is the mode that rules give to a user.
+type account struct {
+	rules *rewrite.Rules
+	user  string
+	mode  policy.Mode
+	given bool
+}
+
 // accountMode gives the mode that the policy gives to the session's user.
 func (s *session) accountMode() (policy.Mode, bool) {
-	mode, ok := s.rules.Policy.Accounts[s.user]
-	return mode, ok
+	a := &s.account
+	if a.rules != s.rules || a.user != s.user {
+		mode, given := s.rules.Policy.Accounts[s.user]
+		*a = account{s.rules, s.user, mode, given}
+	}
+	return a.mode, a.given
 }
 
 // changed asks for the schema to be read again after a statement that may have

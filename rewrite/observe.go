@@ -190,6 +190,16 @@ func (p *Plan) NamedKey(k int, t *sqltext.Text, params []Value, utf8 bool) (key 
 // Named reports whether the rows of the origin are named by WHERE alone.
 func (o *Origin) Named() bool { return len(o.named) > 0 }
 
+// Names reports whether the rows of one of the origins are.
+func (c *Capture) Names() bool {
+	for i := range c.Origins {
+		if c.Origins[i].Named() {
+			return true
+		}
+	}
+	return false
+}
+
 // Observes reports whether all of the tables whose rows are shown are observed.
 func (c *Capture) Observes() bool {
 	for i := range c.Origins {
