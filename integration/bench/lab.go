@@ -48,7 +48,7 @@ type lab struct {
 }
 
 // newLab starts all of it.
-func newLab(ctx context.Context, opt options, log io.Writer) (_ *lab, err error) {
+func newLab(ctx context.Context, opt options, flavor string, log io.Writer) (_ *lab, err error) {
 	l := &lab{}
 	defer func() {
 		if err != nil {
@@ -59,8 +59,8 @@ func newLab(ctx context.Context, opt options, log io.Writer) (_ *lab, err error)
 	if err != nil {
 		return nil, err
 	}
-	fmt.Fprintln(log, "starting MariaDB and filling two tables")
-	backend, stop, err := server.Start(server.FlavorMariaDB)
+	fmt.Fprintf(log, "starting %s and filling two tables\n", flavor)
+	backend, stop, err := server.Start(flavor)
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +121,11 @@ func fill(ctx context.Context, s *server.Server) error {
 	}
 	defer db.Close()
 	db.SetMaxOpenConns(1)
-	if _, err := db.ExecContext(ctx, "SET max_recursive_iterations = 10000000"); err != nil {
+	depth := "max_recursive_iterations"
+	if s.Flavor == server.FlavorMySQL {
+		depth = "cte_max_recursion_depth"
+	}
+	if _, err := db.ExecContext(ctx, "SET "+depth+" = 10000000"); err != nil {
 		return err
 	}
 	for _, statement := range setUp {

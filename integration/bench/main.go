@@ -9,14 +9,17 @@
 // round only. Where ifmatch is sent a plain write, the others are sent the write
 // as ifmatch would rewrite it: the server has the same work in all of them.
 //
-// The server is one of its own, unless IFMATCH_TEST_MARIADB names one: on that one
-// the database bench is made, or its two tables are made anew.
+// Where MySQL is installed a shorter run follows on it, at 64 connections.
+//
+// The servers are its own, unless IFMATCH_TEST_MARIADB or IFMATCH_TEST_MYSQL names
+// one: on that one the database bench is made, or its tables are made anew.
 //
 // CPU and resident memory are those of the process in the middle. Figures are
 // medians over the rounds, with least and greatest.
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -30,6 +33,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"ifmatch/integration/server"
 )
 
 // options are the flags.
@@ -48,6 +53,7 @@ type options struct {
 	micro       bool
 	short       bool
 	write       string
+	server      string // "" for MariaDB, and MySQL where it is present
 }
 
 func main() {
@@ -79,38 +85,17 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	if err != nil {
 		return err
 	}
-	lab, err := newLab(ctx, opt, errOut)
-	if err != nil {
-		return err
+	r := report{How: opt.how()}
+	first := cmp.Or(opt.server, server.FlavorMariaDB)
+	if err := r.measure(ctx, opt, first, errOut); err != nil {
+		return cmp.Or(ctx.Err(), err) // what an interrupt interrupted has failed in its own way
 	}
-	defer lab.close()
-	var busy []idleResult
-	if opt.idle {
-		if busy, err = measureBusy(ctx, lab, errOut); err != nil {
-			return err
-		}
-	}
-	cells, err := measure(ctx, lab, opt, errOut)
-	if ctx.Err() != nil {
-		return ctx.Err() // what it interrupted has failed in its own way
-	}
-	if err != nil {
-		return err
-	}
-	r := report{How: opt.how(), Results: summarize(cells), Busy: busy}
-	if opt.sysbench {
-		if r.Sysbench, err = measureSysbench(ctx, lab, opt, errOut); err != nil {
-			return err
-		}
-	}
-	if opt.idle {
-		if r.Idle, err = measureIdle(ctx, lab, errOut); err != nil {
-			return err
+	if opt.server == "" && server.Present(server.FlavorMySQL) {
+		if r.MySQL, err = measureMySQL(ctx, opt, errOut); err != nil {
+			return cmp.Or(ctx.Err(), err)
 		}
 	}
 	if opt.micro {
-		lab.close() // nothing else is to run meanwhile
-		lab.closers = nil
 		fmt.Fprintln(errOut, "microbenchmarks")
 		if r.Micro, err = microbenchmarks(os.Stderr); err != nil {
 			return err
@@ -127,6 +112,47 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 		return enc.Encode(r)
 	}
 	return r.print(out)
+}
+
+// measure measures all that was asked for on one server, which it starts and ends.
+func (r *report) measure(ctx context.Context, opt options, flavor string, log io.Writer) error {
+	lab, err := newLab(ctx, opt, flavor, log)
+	if err != nil {
+		return err
+	}
+	defer lab.close()
+	if opt.idle {
+		if r.Busy, err = measureBusy(ctx, lab, log); err != nil {
+			return err
+		}
+	}
+	cells, err := measure(ctx, lab, opt, log)
+	if err != nil {
+		return err
+	}
+	r.Results = summarize(cells)
+	if opt.sysbench {
+		if r.Sysbench, err = measureSysbench(ctx, lab, opt, log); err != nil {
+			return err
+		}
+	}
+	if opt.idle {
+		if r.Idle, err = measureIdle(ctx, lab, log); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// connectionsMySQL is the number of connections of the run on MySQL, which is to
+// show that nothing is peculiar to MariaDB.
+const connectionsMySQL = 64
+
+func measureMySQL(ctx context.Context, opt options, log io.Writer) ([]result, error) {
+	opt.idle, opt.sysbench, opt.connections = false, false, []int{connectionsMySQL}
+	var r report
+	err := r.measure(ctx, opt, server.FlavorMySQL, log)
+	return r.Results, err
 }
 
 // how says how a run was made.
@@ -170,6 +196,13 @@ func parse(args []string, errOut io.Writer) (options, error) {
 	fs.BoolVar(&opt.idle, "idle", false, "memory as well: at first of 256 busy connections, at the end of 10,000 idle ones, or as many as the limit of open files lets be")
 	fs.BoolVar(&opt.sysbench, "sysbench", false, "run the scripts of Debian's sysbench as well")
 	fs.BoolVar(&opt.micro, "micro", false, "run the microbenchmarks of the packages as well")
+	fs.Func("server", "measure on this `server` only, mariadb or mysql (default mariadb, then mysql where it is installed)", func(s string) error {
+		if s != server.FlavorMariaDB && s != server.FlavorMySQL {
+			return errors.New("mariadb or mysql")
+		}
+		opt.server = s
+		return nil
+	})
 	fs.StringVar(&opt.write, "write", "", "write the tables into this `document`, between the lines made for them")
 	fs.BoolVar(&opt.short, "short", false, "three rounds of 300 ms at 16, 64 and 256 connections, without the relays: about ten minutes with all parts")
 	quick := fs.Bool("quick", false, "two rounds of 200 ms at 1 and 16 connections: shows that all works, and little else")

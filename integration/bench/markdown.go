@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 )
@@ -82,12 +83,11 @@ func (g *goal) geometric(results []result, figure func(*result) (spread, bool)) 
 	return math.Exp(sum / float64(max(n, 1))), n > 0
 }
 
-// markdown writes the tables.
-func (r *report) markdown(b *bytes.Buffer) {
-	fmt.Fprintf(b, "\nMeasured %s: %s. %s\n\n", time.Now().UTC().Format("2006-01-02"), machine(), r.How)
+// markdownGoals writes the table of targets.
+func markdownGoals(b *bytes.Buffer, results []result) {
 	b.WriteString("| work | throughput × HAProxy | target | CPU × HAProxy | target |\n|---|---:|---:|---:|---:|\n")
 	for _, g := range goals {
-		rate, ok := g.geometric(r.Results, func(x *result) (spread, bool) { s, ok := x.Against[g.against]; return s, ok })
+		rate, ok := g.geometric(results, func(x *result) (spread, bool) { s, ok := x.Against[g.against]; return s, ok })
 		if !ok {
 			continue
 		}
@@ -96,7 +96,7 @@ func (r *report) markdown(b *bytes.Buffer) {
 			rate, bound = 1/rate, "≤"
 		}
 		line := fmt.Sprintf("| %s | %.2f | %s %.2f |", g.what, rate, bound, g.rate)
-		if cpu, ok := g.geometric(r.Results, func(x *result) (spread, bool) { s, ok := x.CPUAgainst[g.against]; return s, ok }); ok && g.cpu > 0 {
+		if cpu, ok := g.geometric(results, func(x *result) (spread, bool) { s, ok := x.CPUAgainst[g.against]; return s, ok }); ok && g.cpu > 0 {
 			line += fmt.Sprintf(" %.2f | ≤ %.2f |", cpu, g.cpu)
 		} else {
 			line += " | |"
@@ -104,16 +104,31 @@ func (r *report) markdown(b *bytes.Buffer) {
 		fmt.Fprintln(b, line)
 	}
 	b.WriteString("\n")
+}
+
+// markdown writes the tables.
+func (r *report) markdown(b *bytes.Buffer) {
+	fmt.Fprintf(b, "\nMeasured %s: %s. %s\n\n", time.Now().UTC().Format("2006-01-02"), machine(), r.How)
+	markdownGoals(b, r.Results)
 	for _, i := range r.Busy {
 		fmt.Fprintf(b, "Resident memory of %s at %d connections that read an unguarded table: at most %.0f MiB.\n", i.Target, i.Connections, i.Peak)
 	}
 	for _, i := range r.Idle {
 		fmt.Fprintf(b, "Resident memory of %s at %d idle connections, each of which has read and written a guarded row: %.0f MiB.\n", i.Target, i.Connections, i.RSS)
 	}
+	if len(r.MySQL) > 0 {
+		fmt.Fprintf(b, "\n### MySQL, at %d connections\n\nThe targets are meant for MariaDB.\n\n", connectionsMySQL)
+		markdownGoals(b, r.MySQL)
+	}
 	b.WriteString("\n### All cells\n\nMedian (least–greatest) of the rounds; CPU is that of the process in the middle.\n\n")
 	b.WriteString("| work | connections | target | per second | p50 µs | p95 µs | p99 µs | CPU ms/1000 | peak RSS MiB | allocations | × direct | × HAProxy |\n")
 	b.WriteString("|---|---:|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n")
-	for _, x := range r.Results {
+	cells := slices.Clone(r.Results)
+	for _, x := range r.MySQL {
+		x.Work = "MySQL: " + x.Work
+		cells = append(cells, x)
+	}
+	for _, x := range cells {
 		ranged := func(s *spread, digits int) string {
 			o := optional(s, digits)
 			if o[1] == "" {

@@ -44,6 +44,7 @@ type result struct {
 type report struct {
 	How      string           `json:"how"`
 	Results  []result         `json:"results"`
+	MySQL    []result         `json:"mysql,omitempty"`
 	Busy     []idleResult     `json:"busy,omitempty"`
 	Idle     []idleResult     `json:"idle,omitempty"`
 	Sysbench []sysbenchResult `json:"sysbench,omitempty"`
@@ -54,6 +55,12 @@ type report struct {
 func (r *report) print(out io.Writer) error {
 	if err := printTable(out, r.Results); err != nil {
 		return err
+	}
+	if len(r.MySQL) > 0 {
+		fmt.Fprintln(out, "\nMySQL")
+		if err := printTable(out, r.MySQL); err != nil {
+			return err
+		}
 	}
 	for _, i := range r.Busy {
 		if _, err := fmt.Fprintf(out, "%d busy connections through %s: at most %.0f MiB\n", i.Connections, i.Target, i.Peak); err != nil {

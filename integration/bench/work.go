@@ -36,7 +36,8 @@ type statement struct {
 	// ifmatch makes.
 	sql, guarded string
 	params       []param
-	answer       int // the number of rows, or one of the constants
+	answer       int  // the number of rows, or one of the constants
+	text         bool // sent as text in any case: MySQL does not prepare it
 }
 
 // Answers that are no rows.
@@ -81,7 +82,7 @@ var (
 )
 
 // readWrite is a transaction of oltp_read_write.
-var readWrite = []statement{{sql: "BEGIN", answer: fine}, point, point, point, point, point, point, point, point, point, point,
+var readWrite = []statement{{sql: "BEGIN", answer: fine, text: true}, point, point, point, point, point, point, point, point, point, point,
 	simpleRange, sumRange, orderRange, distinctRange, indexUpdate, nonIndexUpdate, deletion, insertion, {sql: "COMMIT", answer: fine}}
 
 // The names of works without the protocol.
@@ -193,7 +194,7 @@ func newScript(c *client, w work, addr string, guarded bool, number, connections
 				}
 			}
 		}
-		if w.prepared {
+		if w.prepared && !st.text {
 			var err error
 			if p.id, err = c.prepare(st.sql); err != nil {
 				return nil, err
@@ -218,7 +219,7 @@ func (s *script) readVersions() (err error) {
 
 // command makes the command of a statement.
 func (s *script) command(p *prepared) []byte {
-	if s.work.prepared {
+	if s.work.prepared && !p.text {
 		return s.execute(p)
 	}
 	s.buf = append(s.buf[:0], byte(wire.ComQuery))

@@ -18,6 +18,8 @@ import (
 	"encoding/hex"
 	"fmt"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -100,6 +102,27 @@ func Start(flavor string) (s *Server, stop func(), err error) {
 			s.proc.stop()
 		}
 	}, nil
+}
+
+// Present reports whether a server of this kind can be had: one that the
+// environment names, or one that is installed.
+func Present(flavor string) bool {
+	switch flavor {
+	case FlavorMariaDB:
+		_, err := exec.LookPath("mariadbd")
+		return err == nil || os.Getenv(EnvMariaDB) != ""
+	case FlavorMySQL:
+		if os.Getenv(EnvMySQL) != "" {
+			return true
+		}
+		root, err := mysqlRoot()
+		if err != nil {
+			return false
+		}
+		_, err = os.Stat(filepath.Join(root, "usr", "sbin", "mysqld"))
+		return err == nil
+	}
+	return false
 }
 
 // open takes the server that the variable env names, or starts one.
