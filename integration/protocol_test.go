@@ -116,54 +116,6 @@ func TestCharsetOfTheHandshake(t *testing.T) {
 	})
 }
 
-// The guard needs parameters of its own; where there is no room for them the
-// statement is refused when it is prepared.
-func TestManyParameters(t *testing.T) {
-	server.Each(t, func(t *testing.T, s *server.Server) {
-		shop, p := shopOf(t, s, products+"; CREATE TABLE plain LIKE products; INSERT INTO plain SELECT * FROM products", byVersion)
-		direct, app := dial(t, s.Addr, shop, plainCaps), dial(t, p.Addr, shop, plainCaps)
-		outcome := func(r *raw, table string, params int) string {
-			text := "UPDATE " + table + " SET price=? WHERE id=? AND version=? AND price NOT IN (?" + strings.Repeat(",?", params-4) + ")"
-			r.command(wire.ComStmtPrepare, []byte(text))
-			if got := r.prepared(); !strings.HasPrefix(got, "prepared") {
-				return got
-			}
-			id := lastID(r)
-			values := make([]wire.Param, params)
-			for i := range values {
-				values[i] = wire.NewInt(int64(1000 + i))
-			}
-			values[0], values[1], values[2] = wire.NewInt(1), wire.NewInt(100), wire.NewInt(1)
-			first := r.outcomeOf(r.execute(id, values...))
-			values[0] = wire.NewInt(2)
-			second := r.outcomeOf(r.execute(id, values...))
-			r.command(wire.ComStmtClose, statementID(id))
-			return first + ", then " + second
-		}
-		for _, params := range []int{1000, 65535, 65536} {
-			want := outcome(direct, "plain", params)
-			execute(t, session(t, s, "root", shop, ""), "UPDATE plain SET price=99, version=1")
-			if got := outcome(app, "plain", params); got != want {
-				t.Errorf("%d parameters, not guarded: %s, want %s", params, got, want)
-			}
-		}
-		text := versionConflict(shop+".products", 100, 1, 2)
-		for _, c := range []struct {
-			params int
-			want   string
-		}{
-			{1000, "1 affected, then 1020 " + text},
-			{65000, "1 affected, then 1020 " + text},
-			{65535, "1290 ifmatch: refused: the guard would need more than 65,535 parameters"},
-		} {
-			execute(t, session(t, s, "root", shop, ""), "UPDATE products SET price=99, version=1")
-			if got := outcome(app, "products", c.params); got != c.want {
-				t.Errorf("%d parameters, guarded: %s, want %s", c.params, got, c.want)
-			}
-		}
-	})
-}
-
 // lastID gives the id of the statement that was prepared by the answer at hand.
 func lastID(r *raw) uint32 {
 	ok, err := wire.ParsePrepareOK(r.seen[0])

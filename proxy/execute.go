@@ -224,6 +224,9 @@ func (s *session) executeGuarded(st *statement, p []byte) error {
 	}
 	st.types = s.exec.Types(st.types[:0])
 	s.bindValues(st)
+	if st.crowded {
+		return s.executeCrowded(st)
+	}
 	return s.bindWrite(&guarded{plan: st.plan, st: st}, s.values)
 }
 
@@ -244,6 +247,7 @@ func (s *session) planAgain(st *statement) error {
 	}
 	sql, args, rewritten := st.sql()
 	if !st.rewritten && !rewritten {
+		st.args = args
 		return nil
 	}
 	if st.db != s.state.db {
@@ -303,7 +307,7 @@ func (s *session) longData() error {
 		param = st.placeOf(param)
 		binary.LittleEndian.PutUint16(p[5:], uint16(param))
 		st.keepLong(param, p[7:])
-		if st.plan != nil {
+		if st.plan != nil && !st.crowded {
 			at, used := st.backendParam(param)
 			if !used {
 				return nil // its assignment gave way to the policy's
@@ -326,6 +330,9 @@ func (s *session) closeStatement() error {
 	}
 	if st != nil {
 		delete(s.stmts, st.id)
+		if err := s.closeVariant(st); err != nil {
+			return err
+		}
 		if st.own {
 			return nil
 		}

@@ -43,6 +43,9 @@ func (s *session) build(g *guarded) {
 		s.out = g.plan.AppendText(s.out[:0], &s.text, &s.binding)
 		return
 	}
+	if g.st.crowded {
+		return // when it is sent
+	}
 	e := s.exec
 	e.ID = g.st.backend
 	e.Params = s.backendParams(g.st)
@@ -52,6 +55,9 @@ func (s *session) build(g *guarded) {
 // sendGuarded sends the write to the backend.
 func (s *session) sendGuarded(g *guarded) error {
 	if g.st != nil {
+		if g.st.crowded {
+			return s.sendCrowded(g)
+		}
 		s.executed = true
 		return s.send(comStmtExecute, s.out)
 	}
@@ -64,6 +70,9 @@ func (s *session) probe(g *guarded, lock rewrite.Lock) ([]rewrite.Row, *wire.ERR
 		return s.ask(g.plan.Probe(&s.text, &s.binding, false, lock).SQL)
 	}
 	probe := g.plan.Probe(g.st.text, &s.binding, true, lock)
+	if g.st.crowded {
+		probe = g.plan.BoundProbe(g.st.text, &s.binding, lock)
+	}
 	return s.askPrepared(probe.SQL, s.valueParams(g.st, probe.Args))
 }
 

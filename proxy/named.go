@@ -156,7 +156,7 @@ func (s *session) makeNamed(name string, d *dynamic) (failed *wire.ERR, err erro
 		return nil, nil
 	}
 	text, args, rewritten := st.sql()
-	if len(args) > maxParams {
+	if st.crowded {
 		d.refused = "the guard would need more than 65,535 parameters"
 		return nil, nil
 	}

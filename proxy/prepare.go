@@ -34,6 +34,8 @@ type statement struct {
 	watched    *rewrite.Plan      // of one that passes and is observed
 	generation uint64             // of the rules that made the plan
 	args       []rewrite.Arg      // of a guarded statement, in the backend's order
+	crowded    bool               // a guarded statement that has no room for parameters of the guard: see crowded.go
+	variant    uint32             // of a crowded one, the backend's id of the last that was executed
 	refused    string             // by rules that came later
 	rewritten  bool               // the backend has prepared it with a guard in it
 	unbound    bool               // the backend has not had the types of its parameters since it was prepared again
@@ -101,10 +103,10 @@ func (s *session) prepare() error {
 		return s.relayPrepared(st)
 	}
 	var text []byte
-	text, st.args, st.rewritten = st.sql()
-	if len(st.args) > maxParams {
-		return s.refuse(st.plan.Table, "parameters", "the guard would need more than 65,535 parameters")
+	if st.added() > 0 && len(st.numbered.own) > maxParams {
+		return s.refuse(st.counted.Table, "parameters", "its numbers would need more than 65,535 parameters")
 	}
+	text, st.args, st.rewritten = st.sql()
 	if err := s.send([]byte{byte(wire.ComStmtPrepare)}, text); err != nil {
 		return err
 	}
@@ -143,7 +145,7 @@ func (s *session) prepareInDoom(sql []byte) (done bool, err error) {
 // one that is refused.
 func (s *session) planStatement(st *statement) (refused *rewrite.Plan) {
 	st.plan, st.noted, st.watched, st.generation = nil, nil, nil, s.rules.Generation
-	st.counted = nil
+	st.counted, st.crowded = nil, false
 	if st.text == nil {
 		if st.unread && s.enforces() {
 			return &rewrite.Plan{Verdict: rewrite.Refuse, Reason: "it cannot be read, and names a guarded table"}
@@ -216,6 +218,9 @@ func (st *statement) sql() (sql []byte, args []rewrite.Arg, rewritten bool) {
 	switch {
 	case st.plan != nil:
 		sql, args = st.plan.Prepared(st.text)
+		if st.crowded = len(args) > maxParams; st.crowded {
+			return st.text.SQL, nil, false
+		}
 		return sql, args, true
 	case st.hidden() > 0:
 		return st.noted.AppendSelect(nil, st.text), nil, true
@@ -253,7 +258,7 @@ func (s *session) relayPrepared(st *statement) error {
 	if err != nil {
 		return &backendError{err}
 	}
-	if st.plan != nil && int(ok.Params) != len(st.args) {
+	if st.plan != nil && !st.crowded && int(ok.Params) != len(st.args) {
 		return &backendError{&wire.MalformedError{What: "answer to COM_STMT_PREPARE has a wrong number of parameters"}}
 	}
 	st.id, st.backend, st.params = ok.ID, ok.ID, int(ok.Params)
@@ -295,7 +300,7 @@ func (s *session) relayPrepared(st *statement) error {
 // the client's statement, and drops the others.
 func (s *session) relayParams(st *statement, count int) (failed *wire.ERR, err error) {
 	theirs := st.params - st.added()
-	if st.plan == nil {
+	if st.plan == nil || st.crowded {
 		return s.relayDefinitions(count, func(i int) bool { return i < count && !st.isAdded(i) || i == count && theirs > 0 })
 	}
 	own := make([][]byte, st.params)

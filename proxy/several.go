@@ -48,7 +48,7 @@ func (s *session) bindWrite(g *guarded, values []rewrite.Value) error {
 // mustLock reports whether the rows of a write have to be held one by one: because
 // something may be expected of them, or a guard in the statement could not tell.
 func (s *session) mustLock(g *guarded, values []rewrite.Value) bool {
-	if g.st != nil && g.plan != g.st.plan {
+	if g.st != nil && (g.plan != g.st.plan || g.st.crowded) {
 		return true // another statement is prepared
 	}
 	for i, one := range g.plan.Writes() {

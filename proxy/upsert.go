@@ -223,6 +223,11 @@ func (s *session) sendUpsert(u *upserting) (ok wire.OK, p []byte, e *wire.ERR, r
 	case u.st == nil:
 		s.out, _ = u.plan.AppendUpsert(s.out[:0], u.text, &s.binding)
 		err = s.send(comQuery, u.attrs, s.out)
+	case u.st.crowded:
+		var failed *wire.ERR
+		if aside, failed, err = s.executeAside(u); err != nil || failed != nil {
+			return ok, nil, failed, nil, err
+		}
 	case !u.locked && s.binding.Closed() == u.plan.Closes(), u.plan.Verb == rewrite.Replace && len(u.met.Hits) == 0:
 		e := s.exec
 		e.ID = u.st.backend
@@ -253,6 +258,9 @@ func (s *session) sendUpsert(u *upserting) (ok wire.OK, p []byte, e *wire.ERR, r
 // locked for it. id is that of a statement to be closed behind it.
 func (s *session) executeAside(u *upserting) (id uint32, failed *wire.ERR, err error) {
 	sql, args := u.plan.AppendUpsert(nil, u.text, &s.binding)
+	if len(args) > maxParams {
+		return 0, nil, &notPreparedError{}
+	}
 	prepared, failed, err := s.prepareAside(sql)
 	if failed != nil || err != nil {
 		return 0, failed, err

@@ -31,7 +31,16 @@ const (
 // Probe builds the probe of an execution. For a prepared statement the probe is
 // one too, with the client's parameters in their own types.
 func (p *Plan) Probe(t *sqltext.Text, b *Binding, prepared bool, lock Lock) Probe {
-	w := writer{Plan: p, sql: t.SQL, toks: tokens(t), b: b, target: b.target, lock: lock}
+	return p.probe(t, b, prepared, false, lock)
+}
+
+// BoundProbe is the probe of an execution of what [Plan.Bound] gives.
+func (p *Plan) BoundProbe(t *sqltext.Text, b *Binding, lock Lock) Probe {
+	return p.probe(t, b, true, true, lock)
+}
+
+func (p *Plan) probe(t *sqltext.Text, b *Binding, prepared, saves bool, lock Lock) Probe {
+	w := writer{Plan: p, sql: t.SQL, toks: tokens(t), b: b, target: b.target, lock: lock, saves: saves}
 	w.lit("SELECT ")
 	w.judged(p.rest, prepared)
 	w.lit(" FROM ")
@@ -93,7 +102,7 @@ func (w *writer) judged(own []part, prepared bool) {
 			return
 		}
 		b := w.b
-		if prepared {
+		if prepared && !w.saves {
 			w.b = nil
 		}
 		w.expectation(v)

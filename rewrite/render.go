@@ -143,6 +143,7 @@ type writer struct {
 	bs     []Binding
 	only   []Confinement
 	stated *Value // stands for the state that the statement gives, where its text cannot
+	saves  bool   // parameters of the client's are not repeated where their value can stand
 }
 
 // name gives the name by which columns are qualified.
@@ -177,6 +178,16 @@ func (p *Plan) Prepared(t *sqltext.Text) (sql []byte, args []Arg) {
 	} else {
 		w.statement()
 	}
+	repeated(w.args, p.Params())
+	return w.buf, w.args
+}
+
+// Bound gives the guarded statement for one execution of a prepared one: what the guard
+// expects stands in its text, and args are parameters of the client's alone. It is for
+// statements that have no room for those of [Plan.Prepared].
+func (p *Plan) Bound(dst []byte, t *sqltext.Text, b *Binding) (sql []byte, args []Arg) {
+	w := writer{Plan: p, sql: t.SQL, toks: tokens(t), b: b, buf: dst, target: b.target, saves: true}
+	w.statement()
 	repeated(w.args, p.Params())
 	return w.buf, w.args
 }
@@ -528,6 +539,10 @@ func (w *writer) expect(c *Column, kind ArgKind, set *Operand) {
 			return
 		}
 		w.lit(" = ")
+		if w.saves && given.Kind == Integer {
+			w.buf = given.appendLiteral(w.buf)
+			return
+		}
 		w.tokens(set.part)
 	}
 }
