@@ -147,7 +147,7 @@ func newBench(t testing.TB, setup ...func(*Config)) *bench {
 	if b.srv, err = New(cfg); err != nil {
 		t.Fatal(err)
 	}
-	if b.ln, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+	if b.ln, err = Listen("127.0.0.1:0"); err != nil {
 		t.Fatal(err)
 	}
 	return b

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"slices"
 	"syscall"
 	"time"
 
@@ -20,6 +20,9 @@ import (
 const hidden = wire.ClientCompress | wire.ClientZstdCompression | wire.ClientOptionalResultsetMetadata |
 	wire.ClientCapabilityExtension | wire.MariaDBComMulti | wire.MariaDBCacheMetadata | wire.MariaDBBulkUnitResults |
 	^(wire.MariaDBBulkUnitResults<<1 - 1)
+
+// greetingSize is room for the packets of most handshakes, in bytes.
+const greetingSize = 256
 
 // handshakeError is a failure before the session was open.
 type handshakeError struct {
@@ -35,36 +38,50 @@ func fail(reason string, err error) error { return &handshakeError{reason: reaso
 
 // open connects to the backend and relays greeting and authentication.
 func (s *session) open() error {
-	deadline := time.Now().Add(s.srv.handshake)
-	s.client.SetReadDeadline(deadline)
-	s.client.SetWriteDeadline(deadline.Add(time.Second)) // to say why it came to nothing
 	if err := s.client.SetStall(s.srv.stall); err != nil {
 		s.log.Debug("no bound on a client that does not read", "error", err)
 	}
-	nc, err := (&net.Dialer{Timeout: dialTimeout, KeepAliveConfig: s.srv.keepAlive}).Dial("tcp", s.srv.cfg.Backend)
+	nc, err := s.dial()
 	if err != nil {
-		s.connectError(2003, fmt.Sprintf("ifmatch: can't connect to the server at %s: %s", s.srv.cfg.Backend, reasonOf(err)))
-		return &handshakeError{reason: "backend-unreachable", err: err, told: true}
+		return s.unreachable(err)
 	}
 	s.mu.Lock()
 	s.backend = wire.NewConn(nc)
-	dead := s.dead
+	dead, late := s.dead, s.late
 	s.mu.Unlock()
 	if dead {
 		return fail("shutdown", net.ErrClosed)
 	}
-	s.backend.SetDeadline(deadline)
+	if late {
+		s.backend.SetDeadline(time.Unix(1, 0))
+	}
 	if err := s.handshake(); err != nil {
 		return err
 	}
-	s.client.SetDeadline(time.Time{})
-	s.backend.SetDeadline(time.Time{})
+	s.hasOpened()
 	return nil
+}
+
+// dial connects to the backend. Keep-alive is off for the while.
+func (s *session) dial() (net.Conn, error) {
+	if s.srv.address.IsValid() {
+		return wire.Dial(s.srv.address)
+	}
+	return (&net.Dialer{Timeout: dialTimeout, KeepAlive: -1}).Dial("tcp", s.srv.cfg.Backend)
+}
+
+// unreachable tells the client that there is no connection to the backend.
+func (s *session) unreachable(err error) error {
+	s.connectError(2003, fmt.Sprintf("ifmatch: can't connect to the server at %s: %s", s.srv.cfg.Backend, reasonOf(err)))
+	return &handshakeError{reason: "backend-unreachable", err: err, told: true}
 }
 
 // handshake relays the greeting, the client's answer and the authentication.
 func (s *session) handshake() error {
 	p, err := s.backend.ReadPayload(maxHandshake)
+	if cerr := s.backend.ConnectError(err); cerr != nil {
+		return s.unreachable(cerr)
+	}
 	if err != nil {
 		s.connectError(2013, "ifmatch: lost connection to the server at "+s.srv.cfg.Backend+" while it should greet")
 		return &handshakeError{reason: "backend-greeting", err: err, told: true}
@@ -85,7 +102,7 @@ func (s *session) handshake() error {
 		return &handshakeError{reason: "backend-greeting", err: errors.New("the server speaks a protocol before 4.1"), told: true}
 	}
 	s.id = greeting.ConnectionID
-	s.log = s.log.With("session", s.id, "client", s.client.NetConn().RemoteAddr().String())
+	s.log = slog.New(sessionLog{s.log.Handler(), s})
 	server := greeting.Capabilities
 	offer := *greeting
 	tlsConfig := s.srv.cfg.ClientTLS()
@@ -93,7 +110,8 @@ func (s *session) handshake() error {
 	if tlsConfig != nil {
 		offer.Capabilities |= wire.ClientSSL
 	}
-	if err := s.client.WritePacket(offer.Append(nil)); err != nil {
+	s.scratch = offer.Append(slices.Grow(s.scratch[:0], greetingSize))
+	if err := s.client.WritePacket(s.scratch); err != nil {
 		return fail("client-gone", err)
 	}
 	if err := s.client.Flush(); err != nil {
@@ -146,7 +164,10 @@ func (s *session) handshake() error {
 		// The client's first answer is made for its own connection, not for the server's.
 		plugin, response.Plugin, response.Auth = otherPlugin, otherPlugin, nil
 	}
-	if err := s.backend.WritePacket(response.Append(nil)); err != nil {
+	s.scratch = response.Append(s.scratch[:0])
+	err = s.backend.WritePacket(s.scratch)
+	clear(s.scratch) // there may be a password in it
+	if err != nil {
 		return fail("backend-gone", &backendError{err})
 	}
 	s.user = response.User
@@ -160,7 +181,7 @@ func (s *session) handshake() error {
 	s.state.handshakeCharset(int(response.Charset))
 	s.logAttributes(response)
 	s.keepAttributes(response.Attributes)
-	s.scramble = bytes.Clone(greeting.Scramble)
+	s.scramble = greeting.Scramble
 	return s.authenticate(plugin)
 }
 

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -124,7 +125,8 @@ type Server struct {
 	rules   atomic.Pointer[rewrite.Rules]
 	plans   *planCache
 	watch   *wire.Watcher
-	sweep   *sweeper // nil where idle transactions are left alone
+	address netip.AddrPort // the backend's, where its host is an address
+	sweep   *sweeper       // nil where idle transactions are left alone
 	started time.Time
 
 	// handshakeTimeout, farewellTimeout, clientStall, vanishAfter and vanishPause; shorter in tests
@@ -133,6 +135,7 @@ type Server struct {
 
 	mu       sync.Mutex
 	sessions map[*session]struct{}
+	young    young
 	listener net.Listener
 	draining atomic.Bool
 	wg       sync.WaitGroup
@@ -162,6 +165,7 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{cfg: cfg, log: cfg.Log, plans: newPlanCache(cfg.PlanCache), watch: watch, started: time.Now(), sessions: map[*session]struct{}{},
 		handshake: handshakeTimeout, farewell: farewellTimeout, stall: clientStall,
 		vanish: vanishAfter, vanishPause: vanishPause, keepAlive: KeepAlive}
+	s.address, _ = netip.ParseAddrPort(cfg.Backend) // a name is looked up for each connection
 	s.rules.Store(cfg.Rules)
 	if cfg.Ledger != nil {
 		s.keeper = ledger.NewKeeper(cfg.Ledger, cfg.Log, s.countTaking, s.dropContexts)
@@ -185,6 +189,11 @@ func (s *Server) SetRules(r *rewrite.Rules) {
 
 // Rules gives the rules in force.
 func (s *Server) Rules() *rewrite.Rules { return s.rules.Load() }
+
+// Listen listens at host:port for clients, as Serve has them most cheaply.
+func Listen(address string) (net.Listener, error) {
+	return wire.Listen(address, KeepAlive, clientStall)
+}
 
 // Serve accepts clients on ln until Shutdown, and then returns nil.
 func (s *Server) Serve(ln net.Listener) error {
@@ -225,6 +234,7 @@ func (s *Server) start(nc net.Conn) {
 	draining := s.draining.Load()
 	if !full && !draining {
 		s.sessions[ss] = struct{}{}
+		s.young.add(ss, s.lookAtYoung)
 		s.wg.Add(1)
 	}
 	s.mu.Unlock()
@@ -245,6 +255,7 @@ func (s *Server) start(nc net.Conn) {
 			s.cfg.Meter.Sessions(-1)
 			s.mu.Lock()
 			delete(s.sessions, ss)
+			s.young.remove(ss)
 			s.mu.Unlock()
 			s.wg.Done()
 		}()

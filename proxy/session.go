@@ -38,6 +38,8 @@ type session struct {
 
 	reported bool // as one whose peer is gone; belongs to the goroutine that looks for these
 
+	upbringing
+
 	id           uint32 // the backend's connection id
 	scramble     []byte // the last challenge of the server
 	user         string
@@ -125,14 +127,9 @@ func (s *session) serve() {
 		s.handshakeEnded(err)
 		return
 	}
-	// Where a connection cannot be watched its end is noticed at its next use.
-	if stop, err := s.srv.watch.Watch(s.backend, s.backendGone); err == nil {
-		s.backend.ExpectAnswers()
-		defer stop()
-	}
-	if stop, err := s.srv.watch.WatchBroken(s.client, s.kill); err == nil {
-		defer stop()
-	}
+	// Its end is noticed once the session is watched, if it came before that.
+	s.backend.ExpectAnswers()
+	defer s.unwatchPeers()
 	err := s.commands()
 	var be *backendError
 	switch {

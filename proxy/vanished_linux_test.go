@@ -39,7 +39,7 @@ func (b *bench) quick() {
 	b.srv.keepAlive = net.KeepAliveConfig{Enable: true, Idle: time.Second, Interval: time.Second, Count: 100}
 	b.ln.Close()
 	var err error
-	if b.ln, err = (&net.ListenConfig{KeepAliveConfig: b.srv.keepAlive}).Listen(b.t.Context(), "tcp", "127.0.0.1:0"); err != nil {
+	if b.ln, err = wire.Listen("127.0.0.1:0", b.srv.keepAlive, clientStall); err != nil {
 		b.t.Fatal(err)
 	}
 }

@@ -54,7 +54,7 @@ type Conn struct {
 	late bool  // they are flushed when the Conn waits
 	werr error // sticky: part of a packet may have been written
 
-	answers bool        // the peer does not speak first
+	answers atomic.Bool // the peer does not speak first
 	gone    atomic.Bool // the peer has hung up
 	looked  bool        // and a wait was ended for that
 }
@@ -126,7 +126,11 @@ func (c *Conn) ExpectFew() { c.few = true }
 // ExpectAnswers says that the peer sends nothing but answers to what is written to
 // it, as a server does, and that PeerGone is called when it hangs up. What it sends
 // for another reason is read with the next answer.
-func (c *Conn) ExpectAnswers() { c.answers = true }
+func (c *Conn) ExpectAnswers() { c.answers.Store(true) }
+
+// ExpectAnything takes ExpectAnswers back. It may be called from any goroutine; a wait
+// that is under way goes on as it was.
+func (c *Conn) ExpectAnything() { c.answers.Store(false) }
 
 // PeerGone says that the peer has hung up, so that a wait for it looks for what it
 // has sent before. It may be called from any goroutine.

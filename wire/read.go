@@ -192,7 +192,7 @@ func (c *Conn) readFresh() ([]byte, int, error) {
 	if !c.late {
 		return c.tr.readFresh(c.few)
 	}
-	b, k, sent, err := c.tr.exchange(c.wbuf, c.wn, c.few, c.answers && !c.gone.Load())
+	b, k, sent, err := c.tr.exchange(c.wbuf, c.wn, c.few, c.answers.Load() && !c.gone.Load())
 	if sent {
 		c.wbuf, c.wn, c.late = nil, 0, false
 	}

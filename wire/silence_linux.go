@@ -2,6 +2,7 @@ package wire
 
 import (
 	"net"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -9,11 +10,12 @@ import (
 
 // silence asks the kernel. Source: tcp_get_info and tcp_ack in Linux's net/ipv4.
 func silence(nc net.Conn) (heard time.Duration, unanswered int) {
-	tcp, ok := nc.(*net.TCPConn)
-	if !ok {
+	switch nc.(type) {
+	case *net.TCPConn, *tcpSocket:
+	default:
 		return 0, 0
 	}
-	rc, err := tcp.SyscallConn()
+	rc, err := nc.(syscall.Conn).SyscallConn()
 	if err != nil {
 		return 0, 0
 	}

@@ -11,11 +11,16 @@ import (
 const tcpUserTimeout = 18
 
 func setStall(nc net.Conn, d time.Duration) error {
-	tcp, ok := nc.(*net.TCPConn)
-	if !ok {
+	switch c := nc.(type) {
+	case *net.TCPConn:
+	case *tcpSocket:
+		if c.stall == d {
+			return nil
+		}
+	default:
 		return nil
 	}
-	rc, err := tcp.SyscallConn()
+	rc, err := nc.(syscall.Conn).SyscallConn()
 	if err != nil {
 		return err
 	}

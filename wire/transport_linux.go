@@ -55,6 +55,8 @@ func newRawTransport(nc net.Conn) transport {
 	switch c := nc.(type) {
 	case *net.TCPConn:
 		sc = c
+	case *tcpSocket:
+		sc = c
 	case *net.UnixConn:
 		if c.LocalAddr().Network() != "unix" {
 			return nil

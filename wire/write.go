@@ -84,11 +84,13 @@ func (c *Conn) putHeader(n int) {
 	c.wn += headerSize
 }
 
+var errCutShort = &WriteError{Err: io.ErrUnexpectedEOF}
+
 // cutShort ends all writing where a packet has been passed on in part and the
 // rest will not come: whatever followed would be read as part of it.
 func (c *Conn) cutShort() {
 	if c.werr == nil {
-		c.werr = &WriteError{Err: io.ErrUnexpectedEOF}
+		c.werr = errCutShort
 	}
 }
 

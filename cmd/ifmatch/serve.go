@@ -120,7 +120,7 @@ func serve(ctx context.Context, cfg *conf.Config, signals <-chan os.Signal, logT
 	}
 	metrics.Plans(func() admin.PlanStats { return admin.PlanStats(server.PlanStats()) })
 	debug.FreeOSMemory() // what reading policy and schema has left
-	ln, err := (&net.ListenConfig{KeepAliveConfig: proxy.KeepAlive}).Listen(ctx, "tcp", cfg.Listen)
+	ln, err := proxy.Listen(cfg.Listen)
 	if err != nil {
 		return fmt.Errorf("listen on --listen %s: %w", cfg.Listen, err)
 	}
