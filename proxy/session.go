@@ -233,7 +233,7 @@ func (s *session) interrupted() error {
 	}
 	if s.gone.Load() {
 		// What the backend had to say before it hung up belongs to the client.
-		s.backend.SetReadDeadline(time.Now().Add(time.Second))
+		s.backend.LastWords(time.Second)
 		if first, _, err := s.backend.Next(); err == nil && first == wire.ERRHeader {
 			s.client.SetSeq(0)
 			if s.backend.Pass(s.client) == nil {
@@ -274,8 +274,8 @@ const farewellTimeout = time.Minute
 
 // backendGone is called when the backend hangs up.
 func (s *session) backendGone() {
-	s.gone.Store(true)
 	s.backend.PeerGone()
+	s.gone.Store(true)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.client.SetDeadline(time.Now().Add(s.srv.farewell))

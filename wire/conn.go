@@ -139,6 +139,13 @@ func (c *Conn) PeerGone() {
 	c.nc.SetReadDeadline(time.Unix(1, 0))
 }
 
+// LastWords bounds by d the wait for what a peer that is gone has sent before. It
+// follows PeerGone.
+func (c *Conn) LastWords(d time.Duration) {
+	c.looked = true
+	c.nc.SetReadDeadline(time.Now().Add(d))
+}
+
 // Rest gives the read buffer back where nothing is in it but the current packet,
 // which is dropped: for a Conn from which nothing is expected for a while. It
 // never waits.

@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -165,6 +166,46 @@ func TestPeerGone(t *testing.T) {
 			})
 		})
 	}
+}
+
+// That a peer has hung up is no reason to miss what it has said, wherever the reader is.
+func TestPeerGoneWithinPacket(t *testing.T) {
+	for name, size := range map[string]int{"small": 100, "larger than the buffer": 3 * blockSize} {
+		for _, after := range []int{0, 2, headerSize + 1, size + headerSize} {
+			t.Run(fmt.Sprintf("%s, %d bytes before", name, after), func(t *testing.T) {
+				x, y := pair(t)
+				a := NewConn(x)
+				packet := stream(0, bytes.Repeat([]byte("v"), size))
+				y.Write(packet[:after])
+				time.AfterFunc(20*time.Millisecond, func() {
+					a.PeerGone()
+					y.Write(packet[after:])
+					y.(*net.TCPConn).CloseWrite()
+				})
+				within(t, "the reads", func() {
+					if got, err := a.ReadPayload(unlimited); err != nil || len(got) != size {
+						t.Errorf("%d bytes, %v", len(got), err)
+					}
+					if _, err := a.ReadPayload(unlimited); err != io.EOF {
+						t.Errorf("at the end: %v", err)
+					}
+				})
+			})
+		}
+	}
+}
+
+// Only one wait is ended, and LastWords has a bound of its own.
+func TestLastWords(t *testing.T) {
+	x, _ := pair(t)
+	a := NewConn(x)
+	a.PeerGone()
+	a.LastWords(time.Millisecond)
+	within(t, "the read", func() {
+		if _, err := a.ReadPayload(unlimited); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("got %v", err)
+		}
+	})
 }
 
 // A peer that is gone when a late flush would write is a WriteError, or the end of the

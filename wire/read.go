@@ -178,6 +178,9 @@ func (c *Conn) fill(n int) error {
 		}
 		c.makeRoom(n)
 		k, err := c.tr.read(c.rbuf[c.w:])
+		if c.again(err) {
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -190,22 +193,34 @@ func (c *Conn) fill(n int) error {
 // is flushed as it begins to wait.
 func (c *Conn) readFresh() ([]byte, int, error) {
 	if !c.late {
-		return c.tr.readFresh(c.few)
+		b, k, err := c.tr.readFresh(c.few)
+		if c.again(err) {
+			return c.readFresh()
+		}
+		return b, k, err
 	}
 	b, k, sent, err := c.tr.exchange(c.wbuf, c.wn, c.few, c.answers.Load() && !c.gone.Load())
 	if sent {
 		c.wbuf, c.wn, c.late = nil, 0, false
 	}
-	if c.gone.Load() && !c.looked && errors.Is(err, os.ErrDeadlineExceeded) {
-		// An end of the stream that came before the wait began does not end it.
-		c.looked = true
-		c.nc.SetReadDeadline(time.Time{})
+	if c.again(err) {
 		return c.readFresh()
 	}
 	if _, failed := err.(*WriteError); failed {
 		c.werr = err
 	}
 	return b, k, err
+}
+
+// again tells whether err is PeerGone's end of a wait. It ends one only: what the
+// peer has sent before, and the end of the stream, are there to be read.
+func (c *Conn) again(err error) bool {
+	if err == nil || c.looked || !c.gone.Load() || !errors.Is(err, os.ErrDeadlineExceeded) {
+		return false
+	}
+	c.looked = true
+	c.nc.SetReadDeadline(time.Time{})
+	return true
 }
 
 // flushBuffered flushes what is to be flushed late where no wait without a buffer
@@ -319,6 +334,9 @@ func (c *Conn) joinPhysical() error {
 			continue
 		}
 		k, err := c.tr.read(room)
+		if c.again(err) {
+			continue
+		}
 		if err != nil {
 			return unexpected(err)
 		}

@@ -174,7 +174,9 @@ func (c *Conn) fillRows(n int, dst *Conn, within bool) error {
 	for err == nil && c.w-c.r < n {
 		var k int
 		c.makeRoom(n)
-		k, err = c.tr.tryRead(c.rbuf[c.w:])
+		if k, err = c.tr.tryRead(c.rbuf[c.w:]); c.again(err) {
+			err = nil
+		}
 		c.w += k
 	}
 	if err == errWouldBlock {
