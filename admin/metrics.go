@@ -4,6 +4,7 @@ package admin
 
 import (
 	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -38,7 +39,14 @@ type Metrics struct {
 	// allocates nothing. The map is not changed but replaced, under mu.
 	known  atomic.Pointer[map[counterKey]prometheus.Counter]
 	mu     sync.Mutex
-	stages sync.Map // stage → prometheus.Observer
+	stages atomic.Pointer[[]stage] // of seconds, as known
+}
+
+// stage is one of the few stages of a write: so few that a search costs less than a
+// look-up in a map.
+type stage struct {
+	name     string
+	observer prometheus.Observer
 }
 
 // counterKey names a counter of one table.
@@ -77,6 +85,7 @@ func NewMetrics() *Metrics {
 	}
 	m.observed = newObserved(m.registry)
 	m.known.Store(&map[counterKey]prometheus.Counter{})
+	m.stages.Store(new([]stage))
 	m.registry.MustRegister(m.statements, m.conflicts, m.refused, m.unread, m.evicted, m.sessions, m.abandoned, m.handshakes,
 		m.panics, m.idle, m.vanished, m.seconds, m.reloadOK, m.reloadTime,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -160,13 +169,20 @@ func (m *Metrics) IdleTransaction(action string) { m.idle.WithLabelValues(action
 // "client" or "backend", did not answer any more.
 func (m *Metrics) Vanished(peer string) { m.vanished.WithLabelValues(peer).Inc() }
 
-// Seconds records how long a stage of a guarded write took.
-func (m *Metrics) Seconds(stage string, d time.Duration) {
-	o, ok := m.stages.Load(stage)
-	if !ok {
-		o, _ = m.stages.LoadOrStore(stage, m.seconds.WithLabelValues(stage))
+// Seconds records how long the named stage of a guarded write took.
+func (m *Metrics) Seconds(name string, d time.Duration) {
+	for _, s := range *m.stages.Load() {
+		if s.name == name {
+			s.observer.Observe(d.Seconds())
+			return
+		}
 	}
-	o.(prometheus.Observer).Observe(d.Seconds())
+	m.mu.Lock()
+	s := stage{name, m.seconds.WithLabelValues(name)}
+	known := append(slices.Clone(*m.stages.Load()), s)
+	m.stages.Store(&known)
+	m.mu.Unlock()
+	s.observer.Observe(d.Seconds())
 }
 
 // Reloaded records an attempt to read the policy.
