@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"fmt"
 	"testing"
 
 	"ifmatch/integration/server"
@@ -56,4 +57,51 @@ func bare(t *testing.T, p []byte) string {
 		return string(p)
 	}
 	return string(p[:min(len(p), 9)]) // code and state
+}
+
+// A parameter marker in a text that is not prepared is a syntax error of the client's own
+// text.
+func TestMarkersInTexts(t *testing.T) {
+	const setup = products + `; CREATE TABLE orders(id BIGINT PRIMARY KEY, total INT);
+CREATE TABLE volumes(id INT PRIMARY KEY, status VARCHAR(20), version BIGINT UNSIGNED NOT NULL DEFAULT 1)`
+	const policy = `
+tables:
+  shop.products: {version: version}
+  shop.orders: {number: {column: id, counter: /markers}}
+  shop.volumes: {version: version, status: {column: status, initial: [creating], transitions: [{to: ready, from: [creating]}]}}`
+	server.Each(t, func(t *testing.T, s *server.Server) {
+		shop, p := shopOf(t, s, setup, policy)
+		direct, app := dial(t, s.Addr, shop, plainCaps), dial(t, p.Addr, shop, plainCaps)
+		for _, text := range []string{
+			"UPDATE products SET price=? WHERE id=100",
+			"UPDATE products SET price=1 WHERE id=? AND version=1",
+			"UPDATE products SET price=1 WHERE id=100 AND version=?",
+			"UPDATE products SET price=1, version=? WHERE id=100",
+			"UPDATE products SET price=1 WHERE price<?",
+			"UPDATE products SET price=1 WHERE id=100 AND name='?' AND price IN (?, 2)",
+			"UPDATE products p JOIN orders o ON o.id=p.id SET p.price=? WHERE o.total=1",
+			"UPDATE volumes SET status=? WHERE id=1",
+			"DELETE FROM products WHERE id=?",
+			"INSERT INTO products(id) VALUES (?)",
+			"INSERT INTO products(id) VALUES (?) ON DUPLICATE KEY UPDATE price=1",
+			"INSERT INTO products(id) VALUES (1) ON DUPLICATE KEY UPDATE price=?",
+			"INSERT INTO volumes(id, status) VALUES (1, ?)",
+			"INSERT INTO orders(total) VALUES (?)",
+			"REPLACE INTO products(id, price) VALUES (?, 1)",
+			"SELECT name FROM products WHERE id=?",
+			"SELECT 1; UPDATE products SET price=? WHERE id=100",
+		} {
+			want, got := packetsOf(text, direct.query(text)), packetsOf(text, app.query(text))
+			if fmt.Sprint(got) != fmt.Sprint(want) {
+				t.Errorf("%v\ndirectly %v", got, want)
+			}
+		}
+		// A mark that is none.
+		if got := app.outcomeOf(app.query("UPDATE products SET name='?' /* ? */ WHERE id=100")); got != "1 affected" {
+			t.Error(got)
+		}
+		if wrong := gives("?|2")(run(session(t, s, "root", shop, ""), "SELECT name, version FROM products WHERE id=100", "")); wrong != "" {
+			t.Error(wrong)
+		}
+	})
 }

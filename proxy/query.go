@@ -259,6 +259,10 @@ func (s *session) statement(attrs []byte, stmt sqltext.Span) error {
 		s.hint = nil
 		return s.refuse(plan.Table, "statement", plan.Reason)
 	}
+	if plan.Params() > 0 && s.isWrong(stmt) {
+		s.hint = nil
+		return s.passQueryOf(kind, name, stmt, nil)
+	}
 	if done, err := s.numberInsert(plan, attrs); done {
 		return err
 	}
