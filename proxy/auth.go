@@ -9,6 +9,8 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"os"
+	"time"
 
 	"ifmatch/wire"
 )
@@ -36,6 +38,17 @@ const sha256RequestKey = 1
 // account's own plug-in, with a new challenge.
 const otherPlugin = "ifmatch_asks_for_a_switch"
 
+// alternating are the plug-ins of which server and client speak in turn. Of others it
+// is not known: the last token of GSSAPI, or of SCRAM, is the server's, and an OK
+// follows it at once.
+var alternating = map[string]bool{
+	"mysql_native_password": true, "mysql_old_password": true, "mysql_clear_password": true, cachingSHA2: true, plainSHA256: true,
+	"client_ed25519": true, "parsec": true, "dialog": true, otherPlugin: true,
+}
+
+// turn is how long one side is waited for before the other one is looked at.
+const turn = 5 * time.Millisecond
+
 // errRefused is the end of an authentication that the server refused. The
 // client has the server's own error.
 var errRefused = errors.New("authentication refused")
@@ -47,11 +60,18 @@ func (s *session) oneSided() bool { return (s.client.TLS() != nil) != (s.backend
 // server says OK or an error. The plug-in's data stay opaque, but for the steps
 // of two plug-ins that differ with and without TLS.
 func (s *session) authenticate(plugin string) error {
+	spoken := false // the server's next packet is there
 	for {
 		if err := s.backend.Flush(); err != nil {
 			return fail("backend-gone", &backendError{err})
 		}
-		p, err := s.backend.ReadPayload(maxHandshake)
+		if !spoken {
+			if _, _, err := s.backend.Next(); err != nil {
+				return fail("backend-gone", &backendError{err})
+			}
+		}
+		spoken = false
+		p, err := s.backend.Payload(maxHandshake)
 		if err != nil {
 			return fail("backend-gone", &backendError{err})
 		}
@@ -82,6 +102,9 @@ func (s *session) authenticate(plugin string) error {
 				continue
 			}
 		case wire.AuthNextFactorHeader:
+			if !s.caps.Has(wire.ClientMultiFactorAuthentication) {
+				break // a question of MariaDB's dialog
+			}
 			name, _, _ := bytes.Cut(p[1:], []byte{0})
 			plugin = string(name) // its data are its own
 		case wire.AuthMoreDataHeader:
@@ -104,14 +127,74 @@ func (s *session) authenticate(plugin string) error {
 		if err := s.tell(p); err != nil {
 			return err
 		}
-		reply, err := s.client.ReadPayload(maxHandshake)
-		if err != nil {
-			return fail(clientFault(err), err)
+		if alternating[plugin] {
+			if _, _, err := s.client.Next(); err != nil {
+				return fail(clientFault(err), err)
+			}
+			if err := s.passReply(); err != nil {
+				return err
+			}
+			continue
 		}
-		if err := s.backend.WritePacket(reply); err != nil {
-			return fail("backend-gone", &backendError{err})
+		for !spoken {
+			if spoken, err = s.either(); err != nil {
+				return fail(clientFault(err), err)
+			}
+			if !spoken {
+				if err := s.passReply(); err != nil {
+					return err
+				}
+			}
 		}
 	}
+}
+
+// passReply passes the client's packet on.
+func (s *session) passReply() error {
+	reply, err := s.client.Payload(maxHandshake)
+	if err != nil {
+		return fail(clientFault(err), err)
+	}
+	if err := errors.Join(s.backend.WritePacket(reply), s.backend.Flush()); err != nil {
+		return fail("backend-gone", &backendError{err})
+	}
+	return nil
+}
+
+// either waits until the client or the server has a packet, and says whether it is
+// the server.
+func (s *session) either() (server bool, err error) {
+	for s.takesTurns(turn) {
+		if _, _, err := s.client.Next(); !errors.Is(err, os.ErrDeadlineExceeded) {
+			s.takesTurns(0)
+			return false, err
+		}
+		if _, _, err := s.backend.Next(); err == nil {
+			s.takesTurns(0)
+			return true, nil
+		} else if !errors.Is(err, os.ErrDeadlineExceeded) {
+			return false, &backendError{err}
+		}
+	}
+	return false, os.ErrDeadlineExceeded
+}
+
+// takesTurns bounds how long the next read of each side may wait, not at all with 0.
+// It says no, and leaves the bounds as they are, where the handshake takes too long.
+func (s *session) takesTurns(d time.Duration) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.late {
+		return false
+	}
+	var client, backend time.Time
+	if d > 0 {
+		client = time.Now().Add(d)
+		backend = client.Add(d)
+	}
+	s.client.SetReadDeadline(client)
+	s.backend.SetReadDeadline(backend)
+	return true
 }
 
 // tell sends one packet of an authentication to the client.

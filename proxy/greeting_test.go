@@ -1,8 +1,6 @@
 package proxy
 
 import (
-	"bytes"
-	"fmt"
 	"net"
 	"strings"
 	"testing"
@@ -65,72 +63,5 @@ func TestGreetings(t *testing.T) {
 				t.Errorf("want one failed handshake for the reason %s\n%s", test.reason, b.logs)
 			}
 		})
-	}
-}
-
-// A second factor is asked for behind the first. Its data go through as they are,
-// whatever they would mean to the plug-in of the first.
-func TestSecondFactor(t *testing.T) {
-	asked := [][]byte{
-		wire.AuthSwitch{Plugin: "caching_sha2_password", Data: []byte("tsrqponmlkjihgfedcba\x00")}.Append(nil),
-		{wire.AuthMoreDataHeader, sha2FastOK},
-		[]byte("\x02authentication_webauthn_client\x00a challenge"),
-		{wire.AuthMoreDataHeader, sha2FastOK},
-		{wire.AuthMoreDataHeader, sha2FullAuth},
-	}
-	b := newBench(t)
-	defer b.close()
-	b.backend.serve = func(c *wire.Conn, nc net.Conn) {
-		if greet(c) != nil {
-			return
-		}
-		p, err := c.ReadPayload(1 << 20)
-		if err != nil {
-			return
-		}
-		h, err := wire.ParseHandshakeResponse(p)
-		if err != nil {
-			return
-		}
-		for i, p := range asked {
-			if send(c, p) != nil {
-				return
-			}
-			if i == 1 {
-				continue // it needs no answer
-			}
-			if answer, err := c.ReadPayload(1 << 20); err != nil || string(answer) != fmt.Sprint("answer ", i) {
-				return
-			}
-		}
-		send(c, okPacket(h.Capabilities, 0))
-		for answerCommand(c, h.Capabilities) == nil {
-		}
-	}
-	c := b.dial(nil, nil)
-	defer c.Close()
-	c.wait()
-	if _, err := c.ReadPayload(1 << 20); err != nil {
-		t.Fatal(err)
-	}
-	h := wire.HandshakeResponse{Capabilities: c.caps, User: "app", Plugin: "caching_sha2_password"}
-	if err := send(c.Conn, h.Append(nil)); err != nil {
-		t.Fatal(err)
-	}
-	for i, want := range asked {
-		if p, err := c.ReadPayload(1 << 20); err != nil || !bytes.Equal(p, want) {
-			t.Fatalf("packet %d is %q, %v; want %q", i, p, err, want)
-		}
-		if i != 1 {
-			if err := send(c.Conn, fmt.Append(nil, "answer ", i)); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	if p, err := c.ReadPayload(1 << 20); err != nil || p[0] != wire.OKHeader {
-		t.Fatalf("%q, %v; want OK", p, err)
-	}
-	if text, err := c.query("SELECT a, b FROM t"); err != nil || text != "2 rows;" {
-		t.Errorf("behind it: %q, %v", text, err)
 	}
 }

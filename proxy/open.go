@@ -265,7 +265,10 @@ func (s *session) logAttributes(r *wire.HandshakeResponse) {
 
 // clientFault names what a client did that ended its handshake.
 func clientFault(err error) string {
+	var be *backendError
 	switch {
+	case errors.As(err, &be):
+		return "backend-gone"
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
 		return "client-stalled"
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed), errors.Is(err, syscall.ECONNRESET):

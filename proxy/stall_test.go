@@ -99,9 +99,12 @@ func TestHandshakeIsBounded(t *testing.T) {
 }
 
 // greet sends a greeting and nothing more.
-func greet(c *wire.Conn) error {
+func greet(c *wire.Conn) error { return greetWith(c, 0) }
+
+// greetWith is greet of a server that can do more.
+func greetWith(c *wire.Conn, more wire.Capability) error {
 	g := wire.Greeting{Protocol: 10, ServerVersion: "9.7.0", ConnectionID: 7, Scramble: []byte("abcdefghijklmnopqrst"),
-		Capabilities: serverCaps, Charset: 45, Status: autocommit, Plugin: "caching_sha2_password"}
+		Capabilities: serverCaps | more, Charset: 45, Status: autocommit, Plugin: "caching_sha2_password"}
 	return send(c, g.Append(nil))
 }
 
