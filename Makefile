@@ -4,7 +4,7 @@ STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
 COMMIT      := $(shell git rev-parse --short HEAD 2>/dev/null)
 LDFLAGS     := -X main.buildCommit=$(COMMIT)
 
-.PHONY: build demo test unit lint bench mutants fuzz install clean
+.PHONY: build demo test test-mariadb-sid unit lint bench mutants fuzz install clean
 
 # Without C: one file that runs anywhere, and a smaller process.
 build:
@@ -50,6 +50,12 @@ fuzz:
 			echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime 60s -fuzzminimizetime 1s $$p || exit 1; \
 		done; \
 	done
+
+# The tests against real servers once more, with the MariaDB of Debian sid.
+MARIADB_SID ?= $(HOME)/.cache/ifmatch/mariadb-sid
+test-mariadb-sid:
+	IFMATCH_MARIADB_ROOT=$(MARIADB_SID) integration/server/install mariadb-sid
+	IFMATCH_MARIADB_ROOT=$(MARIADB_SID) $(GO) test -count=1 -timeout 25m ./integration -run '/mariadb'
 
 # Debian packages and a MySQL server in a folder, where they are missing.
 install:

@@ -1,11 +1,15 @@
 package integration
 
 import (
+	"bytes"
 	"context"
+	"crypto/ed25519"
+	"crypto/pbkdf2"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha1"
 	"crypto/sha256"
+	"crypto/sha512"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
@@ -13,6 +17,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"filippo.io/edwards25519"
 
 	"ifmatch/wire"
 )
@@ -107,6 +113,9 @@ func (r *raw) authenticate(plugin, password string, challenge []byte) (refused [
 				r.t.Fatal(err)
 			}
 			plugin, challenge = sw.Plugin, sw.Scramble()
+			if (plugin == "client_ed25519" || plugin == "parsec") && len(sw.Data) >= 32 {
+				challenge = sw.Data[:32] // random bytes, of which the last may be a zero
+			}
 			r.send(r.firstAnswer(plugin, password, challenge))
 		case plugin == "caching_sha2_password" && p[1] == 3: // the fast way has gone well
 		case plugin == "caching_sha2_password" && p[1] == 4 && r.c.TLS() != nil:
@@ -115,6 +124,8 @@ func (r *raw) authenticate(plugin, password string, challenge []byte) (refused [
 			r.send([]byte{2}) // asks for the key
 		case p[0] == wire.AuthMoreDataHeader && strings.HasPrefix(string(p[1:]), "-----BEGIN"):
 			r.send(encrypted(r.t, p[1:], password, challenge))
+		case plugin == "parsec" && len(p) > 3 && string(p[:2]) == "\x01P":
+			r.send(parsecAnswer(r.t, password, challenge, p[2], p[3:]))
 		default:
 			r.t.Fatalf("%s goes on with %q", plugin, p)
 		}
@@ -132,6 +143,10 @@ func (r *raw) firstAnswer(plugin, password string, challenge []byte) []byte {
 		return []byte(password + "\x00")
 	case plugin == "sha256_password":
 		return []byte{1} // asks for the key
+	case plugin == "parsec": // asks for the salt
+		return nil
+	case plugin == "client_ed25519":
+		return ed25519Answer(r.t, password, challenge)
 	case password == "":
 		return nil
 	case plugin == "mysql_native_password":
@@ -168,6 +183,45 @@ func encrypted(t testing.TB, key []byte, password string, challenge []byte) []by
 		t.Fatal(err)
 	}
 	return sealed
+}
+
+// ed25519Answer is the signature that MariaDB's ed25519 asks for: in the place of a
+// seed of 32 bytes stands the password itself.
+// Sources: RFC 8032, MariaDB's "Authentication Plugin - ed25519".
+func ed25519Answer(t testing.TB, password string, challenge []byte) []byte {
+	t.Helper()
+	digest := func(parts ...[]byte) *edwards25519.Scalar {
+		sum := sha512.Sum512(bytes.Join(parts, nil))
+		s, err := edwards25519.NewScalar().SetUniformBytes(sum[:])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	h := sha512.Sum512([]byte(password))
+	secret, err := edwards25519.NewScalar().SetBytesWithClamping(h[:32])
+	if err != nil {
+		t.Fatal(err)
+	}
+	public := new(edwards25519.Point).ScalarBaseMult(secret).Bytes()
+	once := digest(h[32:], challenge)
+	first := new(edwards25519.Point).ScalarBaseMult(once).Bytes()
+	last := edwards25519.NewScalar().MultiplyAdd(digest(first, public, challenge), secret, once)
+	return append(first, last.Bytes()...)
+}
+
+// parsecAnswer answers the salt of MariaDB's parsec. factor is the logarithm of the
+// number of thousands of iterations.
+// Source: MariaDB's "Authentication Plugin - PARSEC".
+func parsecAnswer(t testing.TB, password string, challenge []byte, factor byte, salt []byte) []byte {
+	t.Helper()
+	seed, err := pbkdf2.Key(sha512.New, password, salt, 1024<<factor, ed25519.SeedSize)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := make([]byte, 32)
+	rand.Read(own)
+	return append(own, ed25519.Sign(ed25519.NewKeyFromSeed(seed), append(bytes.Clone(challenge), own...))...)
 }
 
 func xor(a, b []byte) []byte {

@@ -107,15 +107,17 @@ func waysIn(name, only, user, plugin, before string, alone bool) (ways []wayIn) 
 	}
 }
 
-// everyWayIn is the first side of the matrix.
-func everyWayIn() (ways []wayIn) {
+// everyWayIn is the first side of the matrix. parsec says whether the server has it.
+func everyWayIn(parsec bool) (ways []wayIn) {
 	const flush = "FLUSH PRIVILEGES" // empties the cache of passwords
 	maria, my := server.FlavorMariaDB, server.FlavorMySQL
 	ways = append(ways, waysIn("mysql_native_password", maria, "native", "mysql_native_password", "", false)...)
-	ways = append(ways,
-		wayIn{"ed25519", maria, "", false, drives("ed:" + secret), "let in"},
-		wayIn{"ed25519, wrong password", maria, "", false, drives("ed:wr0ng"), "Error 1045 (28000): Access denied"},
-	)
+	ways = append(ways, waysIn("ed25519", maria, "ed", "client_ed25519", "", false)...)
+	if parsec {
+		ways = append(ways, slices.DeleteFunc(waysIn("parsec", maria, "par", "parsec", "", false), func(w wayIn) bool {
+			return strings.Contains(w.name, "go-sql-driver") // does not know it
+		})...)
+	}
 	ways = append(ways, waysIn("caching_sha2_password, full", my, "sha2", "caching_sha2_password", flush, true)...)
 	ways = append(ways, wayIn{"caching_sha2_password, to be cached", my, "", true, drives("sha2:" + secret), "let in"})
 	ways = append(ways, waysIn("caching_sha2_password, cached", my, "sha2", "caching_sha2_password", "", true)...)
@@ -145,8 +147,8 @@ func everyWayIn() (ways []wayIn) {
 	)
 }
 
-// matrixAccounts makes the accounts of the matrix.
-func matrixAccounts(t *testing.T, s *server.Server) {
+// matrixAccounts makes the accounts of the matrix. MariaDB has parsec from 11.6 on.
+func matrixAccounts(t *testing.T, s *server.Server) (parsec bool) {
 	t.Helper()
 	root := session(t, s, "root", "", "")
 	plugin := "INSTALL PLUGIN auth_socket SONAME 'auth_socket.so'"
@@ -165,6 +167,20 @@ func matrixAccounts(t *testing.T, s *server.Server) {
 			"empty":  "BY ''",
 			"socket": "VIA unix_socket",
 		}
+		var version string
+		if err := root.QueryRowContext(context.Background(), "SELECT VERSION()").Scan(&version); err != nil {
+			t.Fatal(err)
+		}
+		var major, minor int
+		if _, err := fmt.Sscanf(version, "%d.%d", &major, &minor); err != nil {
+			t.Fatal(err)
+		}
+		if parsec = major > 11 || major == 11 && minor >= 6; parsec {
+			accounts["par"] = "VIA parsec USING PASSWORD('" + secret + "')"
+			if _, err := root.ExecContext(context.Background(), "INSTALL SONAME 'auth_parsec'"); err != nil && !strings.Contains(err.Error(), "already") {
+				t.Fatal(err)
+			}
+		}
 	}
 	if _, err := root.ExecContext(context.Background(), plugin); err != nil && !strings.Contains(err.Error(), "already") {
 		t.Fatal(err)
@@ -172,6 +188,7 @@ func matrixAccounts(t *testing.T, s *server.Server) {
 	for name, identified := range accounts {
 		account(t, s, name, identified)
 	}
+	return parsec
 }
 
 // Every way in, by clients with and without TLS, to a backend with and without.
@@ -182,7 +199,7 @@ func TestAuthenticationMatrix(t *testing.T) {
 	const directly = "directly"
 	clients := map[string]*tls.Config{"plain": nil, "TLS 1.2": tlsOf(tls.VersionTLS12), "TLS 1.3": tlsOf(tls.VersionTLS13)}
 	server.Each(t, func(t *testing.T, s *server.Server) {
-		matrixAccounts(t, s)
+		parsec := matrixAccounts(t, s)
 		root := session(t, s, "root", "", "")
 		modes := []string{"disabled", "preferred", "required", "verify-ca", "verify-identity"}
 		addrs := map[string]string{directly: s.Addr}
@@ -193,7 +210,7 @@ func TestAuthenticationMatrix(t *testing.T) {
 			}
 			addrs[mode] = start(t, s, "tables: {}", flags...).Addr
 		}
-		ways := slices.DeleteFunc(everyWayIn(), func(w wayIn) bool { return w.only != "" && w.only != s.Flavor })
+		ways := slices.DeleteFunc(everyWayIn(parsec), func(w wayIn) bool { return w.only != "" && w.only != s.Flavor })
 		type cell struct{ way, client, mode string }
 		seen := map[cell]string{}
 		var mu sync.Mutex

@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"os"
 	"os/exec"
 	"testing"
 )
@@ -45,22 +46,22 @@ func (s *Server) Restart(t testing.TB) {
 // flavor: mariadb, or mysql in the folder of MySQL's own Debian system.
 func Client(t testing.TB, flavor string, args ...string) *exec.Cmd {
 	t.Helper()
+	args = append([]string{"--no-defaults"}, args...)
+	if root := os.Getenv(EnvMariaDBRoot); flavor == FlavorMariaDB && root != "" {
+		return commandIn(root, "/usr/bin/mariadb", args...)
+	}
 	if flavor == FlavorMariaDB {
 		path, err := look("mariadb", "Debian's package mariadb-client")
 		if err != nil {
 			t.Fatal(err)
 		}
-		return exec.Command(path, append([]string{"--no-defaults"}, args...)...)
+		return exec.Command(path, args...)
 	}
 	root, err := mysqlRoot()
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("/usr/bin/mysql", append([]string{"--no-defaults"}, args...)...)
-	cmd.Err = nil // it is looked for inside the chroot, not here
-	cmd.Dir = "/"
-	cmd.SysProcAttr = inside(root)
-	return cmd
+	return commandIn(root, "/usr/bin/mysql", args...)
 }
 
 // String names the server for messages of tests.

@@ -32,6 +32,10 @@ const (
 	EnvMariaDB   = "IFMATCH_TEST_MARIADB" // host:port of a running MariaDB, root without password
 	EnvMySQL     = "IFMATCH_TEST_MYSQL"   // host:port of a running MySQL, root without password
 	EnvMySQLRoot = "IFMATCH_MYSQL_ROOT"   // folder with a Debian system that has MySQL installed
+
+	// EnvMariaDBRoot is a folder with a Debian system whose MariaDB is to be
+	// tested instead of the one of this system.
+	EnvMariaDBRoot = "IFMATCH_MARIADB_ROOT"
 )
 
 // The flavors of server.

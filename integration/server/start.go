@@ -62,6 +62,9 @@ func startMariaDB() (*Server, error) { return startMariaDBWith() }
 
 // startMariaDBWith starts it with further options.
 func startMariaDBWith(further ...string) (*Server, error) {
+	if root := os.Getenv(EnvMariaDBRoot); root != "" {
+		return startMariaDBIn(root, further...)
+	}
 	mariadbd, err := look("mariadbd", "Debian's package mariadb-server")
 	if err != nil {
 		return nil, err
@@ -91,6 +94,37 @@ func startMariaDBWith(further ...string) (*Server, error) {
 	})
 }
 
+// startMariaDBIn runs the MariaDB of another Debian system inside its folder.
+func startMariaDBIn(root string, further ...string) (*Server, error) {
+	root, err := filepath.Abs(root)
+	if err != nil {
+		return nil, err
+	}
+	data, err := newData(filepath.Join(root, "tmp"))
+	if err != nil {
+		return nil, fmt.Errorf("MariaDB in %s (integration/server/install mariadb-sid puts one into a folder): %w", root, err)
+	}
+	host := "/tmp/" + filepath.Base(data)
+	args := []string{"--no-defaults", "--datadir=" + host + "/data", "--tmpdir=" + host, "--skip-test-db",
+		"--auth-root-authentication-method=normal", "--force", "--user=root"}
+	if out, err := commandIn(root, "/usr/bin/mariadb-install-db", args...).CombinedOutput(); err != nil {
+		_ = os.RemoveAll(data)
+		return nil, fmt.Errorf("prepare the data of MariaDB in %s (needs root, or user namespaces): %w\n%s", root, err, tail(out))
+	}
+	return start(&Server{Flavor: FlavorMariaDB, data: data}, func(port int) *exec.Cmd {
+		return commandIn(root, "/usr/sbin/mariadbd", append(append(options(host, port), "--user=root"), further...)...)
+	})
+}
+
+// commandIn is a command that runs inside another Debian system.
+func commandIn(root, path string, args ...string) *exec.Cmd {
+	cmd := exec.Command(path, args...)
+	cmd.Err = nil // it is looked for inside the chroot, not here
+	cmd.Dir = "/"
+	cmd.SysProcAttr = inside(root)
+	return cmd
+}
+
 // startMySQL runs MySQL inside the folder of its own Debian system: its
 // libraries are newer than those around it. The data stand in the /tmp of that
 // system, so nothing has to be mounted and many servers can run at once.
@@ -113,13 +147,7 @@ func startMySQLWith(further ...string) (*Server, error) {
 		return nil, err
 	}
 	host := "/tmp/" + filepath.Base(data)
-	run := func(args ...string) *exec.Cmd {
-		cmd := exec.Command("/"+mysqld, args...)
-		cmd.Err = nil // it is looked for inside the chroot, not here
-		cmd.Dir = "/"
-		cmd.SysProcAttr = inside(root)
-		return cmd
-	}
+	run := func(args ...string) *exec.Cmd { return commandIn(root, "/"+mysqld, args...) }
 	if out, err := run(append([]string{"--no-defaults", "--initialize-insecure", "--user=root", "--datadir=" + host + "/data"}, further...)...).CombinedOutput(); err != nil {
 		_ = os.RemoveAll(data)
 		return nil, fmt.Errorf("prepare the data of MySQL in %s (needs root, or user namespaces): %w\n%s", root, err, tail(out))
