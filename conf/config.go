@@ -22,6 +22,7 @@ type Config struct {
 
 	TLSCert    string // path of the PEM certificate for clients; "" for a self-signed one
 	TLSKey     string // path of its key
+	RSAKey     string // path of the PEM key for passwords of clients without TLS; "" for one of its own
 	RequireTLS bool   // refuse clients that do not ask for TLS
 	BackendTLS TLSMode
 	BackendCA  string // path of a PEM bundle; "" for the system's

@@ -32,6 +32,7 @@ func (c *Config) settings(fs *pflag.FlagSet) {
 	fs.StringVar(&c.ServicePassword, passwordFlag, c.ServicePassword, "its `password`; better in the environment as "+passwordEnv)
 	fs.StringVar(&c.TLSCert, "tls-cert", c.TLSCert, "PEM certificate `file` for clients; a self-signed one is made where it is not given")
 	fs.StringVar(&c.TLSKey, "tls-key", c.TLSKey, "PEM key `file` of --tls-cert")
+	fs.StringVar(&c.RSAKey, "rsa-key", c.RSAKey, "PEM key `file` with which clients without TLS encrypt passwords where the backend has TLS; one is made where it is not given")
 	fs.BoolVar(&c.RequireTLS, "require-tls", c.RequireTLS, "refuse clients that do not use TLS")
 	fs.StringVar((*string)(&c.BackendTLS), "backend-tls", string(c.BackendTLS), "TLS to the backend, a `mode`: disabled, preferred, required, verify-ca or verify-identity")
 	fs.StringVar(&c.BackendCA, "backend-ca", c.BackendCA, "PEM `file` of the authorities that verify-ca and verify-identity trust; the system's where it is not given")

@@ -30,6 +30,7 @@ type credentials struct {
 	// server asks for a switch. Empty for the one that the server's greeting names.
 	plugin string
 	tls    *tls.Config // nil for a plain connection
+	key    []byte      // the server's public key, where the client has a copy
 	// charset is the number of a collation; 0 for utf8mb4_general_ci.
 	charset byte
 	// takes are capabilities that the client takes whatever the greeting says.
@@ -48,7 +49,7 @@ func (c credentials) login(t testing.TB, addr string, caps wire.Capability) (r *
 	}
 	t.Cleanup(func() { nc.Close() })
 	nc.SetDeadline(time.Now().Add(2 * patience))
-	r = &raw{t: t, c: wire.NewConn(nc)}
+	r = &raw{t: t, c: wire.NewConn(nc), key: c.key}
 	p := r.packet()
 	if p[0] == wire.ERRHeader {
 		return r, p
@@ -120,6 +121,8 @@ func (r *raw) authenticate(plugin, password string, challenge []byte) (refused [
 		case plugin == "caching_sha2_password" && p[1] == 3: // the fast way has gone well
 		case plugin == "caching_sha2_password" && p[1] == 4 && r.c.TLS() != nil:
 			r.send([]byte(password + "\x00"))
+		case plugin == "caching_sha2_password" && p[1] == 4 && r.key != nil:
+			r.send(encrypted(r.t, r.key, password, challenge))
 		case plugin == "caching_sha2_password" && p[1] == 4:
 			r.send([]byte{2}) // asks for the key
 		case p[0] == wire.AuthMoreDataHeader && strings.HasPrefix(string(p[1:]), "-----BEGIN"):
@@ -141,6 +144,8 @@ func (r *raw) firstAnswer(plugin, password string, challenge []byte) []byte {
 		return []byte{0}
 	case plugin == "sha256_password" && r.c.TLS() != nil:
 		return []byte(password + "\x00")
+	case plugin == "sha256_password" && r.key != nil:
+		return encrypted(r.t, r.key, password, challenge)
 	case plugin == "sha256_password":
 		return []byte{1} // asks for the key
 	case plugin == "parsec": // asks for the salt

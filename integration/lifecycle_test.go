@@ -46,6 +46,7 @@ func TestWhatKeepsTheProxyFromStarting(t *testing.T) {
 		{"bad certificate", "tables: {}", []string{"--tls-cert", noCert, "--tls-key", noCert}, 2, noCert},
 		{"certificate without key", "tables: {}", []string{"--tls-cert", noCert}, 2, "--tls-cert: wants --tls-key"},
 		{"bad authorities", "tables: {}", []string{"--backend-tls", "verify-ca", "--backend-ca", noCert}, 2, noCert},
+		{"no RSA key", "tables: {}", []string{"--rsa-key", noCert}, 2, "--rsa-key: " + noCert + " has no PEM key"},
 		{"backend of another authority", "tables: {}", []string{"--backend-tls", "verify-ca"}, 1, "certificate"},
 		{"unknown flag", "tables: {}", []string{"--no-such-flag"}, 2, "--no-such-flag"},
 		{"unknown mode", "tables: {}", []string{"--backend-tls", "perhaps"}, 2, "--backend-tls: wants disabled"},

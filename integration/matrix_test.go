@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -189,6 +190,44 @@ func matrixAccounts(t *testing.T, s *server.Server) (parsec bool) {
 		account(t, s, name, identified)
 	}
 	return parsec
+}
+
+// A client with a copy of the server's public key does not ask for the proxy's.
+func TestClientHasTheServersKey(t *testing.T) {
+	s := server.MySQL(t)
+	matrixAccounts(t, s)
+	root := session(t, s, "root", "", "")
+	var name, key string
+	if err := root.QueryRowContext(context.Background(), "SHOW STATUS LIKE 'Caching_sha2_password_rsa_public_key'").Scan(&name, &key); err != nil {
+		t.Fatal(err)
+	}
+	private := filepath.Join(filepath.Dir(s.CAFile), "data", "private_key.pem")
+	const let, told = " in none", "1045 \"\\xff\\x15\\x04#28000ifmatch: the password is encrypted with another key"
+	for _, c := range []struct {
+		flags []string
+		want  string
+	}{
+		{[]string{"--backend-tls", "disabled"}, let},
+		{[]string{"--backend-tls", "required"}, told},
+		{[]string{"--backend-tls", "disabled", "--rsa-key", private}, let},
+		{[]string{"--backend-tls", "required", "--rsa-key", private}, let},
+	} {
+		p := start(t, s, "tables: {}", c.flags...)
+		for _, plugin := range []string{"caching_sha2_password", "sha256_password"} {
+			user := map[string]string{"caching_sha2_password": "sha2", "sha256_password": "sha256"}[plugin]
+			for _, first := range []string{plugin, noPlugin} {
+				execute(t, root, "FLUSH PRIVILEGES") // empties the cache of passwords
+				who := credentials{user: user, password: secret, plugin: first, key: []byte(key)}
+				if got := comes(who)(t, p.Addr, nil); !strings.Contains(got, c.want) {
+					t.Errorf("%v, %s, first %s: %s, want %s", c.flags, plugin, first, got, c.want)
+				}
+				who.password = "wr0ng"
+				if got := comes(who)(t, p.Addr, nil); !strings.HasPrefix(got, "1045 ") {
+					t.Errorf("%v, %s, first %s, wrong password: %s", c.flags, plugin, first, got)
+				}
+			}
+		}
+	}
 }
 
 // Every way in, by clients with and without TLS, to a backend with and without.

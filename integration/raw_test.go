@@ -19,6 +19,7 @@ type raw struct {
 	id   uint32   // connection id of the greeting
 
 	greeting *wire.Greeting
+	key      []byte // the server's public key, where the client has a copy
 }
 
 const plainCaps = wire.ClientMySQL | wire.ClientLongFlag | wire.ClientProtocol41 | wire.ClientTransactions | wire.ClientSecureConnection |

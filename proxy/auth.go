@@ -243,7 +243,7 @@ func (s *session) bridgePassword(request []byte, requestKey byte) error {
 	}
 	password, err := rsa.DecryptOAEP(sha1.New(), nil, s.srv.cfg.RSAKey, p, nil)
 	if err != nil {
-		s.answerError(1045, "28000", "ifmatch: the password cannot be decrypted; the client must ask for the proxy's public key or use TLS")
+		s.answerError(1045, "28000", "ifmatch: the password is encrypted with another key than the proxy's; let the client ask for the key or use TLS, or give the proxy the server's (--rsa-key)")
 		return &handshakeError{reason: "client-key", err: errors.New("the password was encrypted with another key"), told: true}
 	}
 	obscure(password, s.scramble)

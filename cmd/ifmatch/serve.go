@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/rsa"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -101,9 +99,9 @@ func serve(ctx context.Context, cfg *conf.Config, signals <-chan os.Signal, logT
 		return usage(err)
 	}
 	clientTLS.Store(tlsConfig)
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	key, err := certs.RSAKey(cfg.RSAKey)
 	if err != nil {
-		return fmt.Errorf("make a key: %w", err)
+		return usage(err)
 	}
 	var server *proxy.Server
 	server, err = proxy.New(proxy.Config{
