@@ -106,7 +106,6 @@ const clientsFoot = `
 Django has tests of its own (` + "`integration/django_test.go`" + `): requests of a whole site that overlap, over plain and TLS connections; the conflict is
 ` + "`django.db.utils.OperationalError`" + `.
 
-- The command ` + "`mysql`" + ` runs in a file system of its own here, and so over TLS without verifying the certificate.
 - The command line clients send comments, and with them hints, only with ` + "`--comments`" + `.
 - A batch that is sent in bulk is COM_STMT_BULK_EXECUTE at MariaDB, which the test counts; MySQL has no such thing, and the client executes row by row.
 - With ` + "`own_version: pass`" + ` an ORM that has optimistic locking of its own sees what it sees without ifmatch: no row, and its own exception.

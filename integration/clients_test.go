@@ -163,21 +163,17 @@ var commandVersion = regexp.MustCompile(`(?:Ver|Distrib) ([^ ,]+)`)
 // commandLine runs the command line client of a flavor.
 func commandLine(flavor string) func(t *testing.T, on trial) []line {
 	tls := map[string][]string{
-		server.FlavorMariaDB: {"--skip-ssl", "--ssl-verify-server-cert", "--ssl-ca="},
-		// It runs in a file system of its own, where the authority is not.
-		server.FlavorMySQL: {"--ssl-mode=DISABLED", "--ssl-mode=REQUIRED"},
+		server.FlavorMariaDB: {"--skip-ssl", "--ssl-verify-server-cert"},
+		server.FlavorMySQL:   {"--ssl-mode=DISABLED", "--ssl-mode=VERIFY_IDENTITY"},
 	}[flavor]
 	return func(t *testing.T, on trial) []line {
 		t.Helper()
 		args := []string{"--host=" + on.host, "--port=" + on.port, "--user=client", "--password=" + secret,
 			"--force", "--comments", "--batch", "--skip-column-names", on.db}
-		switch {
-		case on.ca == "":
+		if on.ca == "" {
 			args = append(tls[:1:1], args...)
-		case flavor == server.FlavorMariaDB:
-			args = append([]string{tls[1], tls[2] + on.ca}, args...)
-		default:
-			args = append(tls[1:2:2], args...)
+		} else {
+			args = append([]string{tls[1], "--ssl-ca=" + server.ClientFile(t, flavor, on.ca)}, args...)
 		}
 		if flavor == server.FlavorMySQL && on.ca == "" {
 			args = append([]string{"--get-server-public-key"}, args...)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"testing"
 )
 
@@ -47,21 +48,56 @@ func (s *Server) Restart(t testing.TB) {
 func Client(t testing.TB, flavor string, args ...string) *exec.Cmd {
 	t.Helper()
 	args = append([]string{"--no-defaults"}, args...)
-	if root := os.Getenv(EnvMariaDBRoot); flavor == FlavorMariaDB && root != "" {
+	root := clientRoot(t, flavor)
+	switch {
+	case flavor == FlavorMySQL:
+		return commandIn(root, "/usr/bin/mysql", args...)
+	case root != "":
 		return commandIn(root, "/usr/bin/mariadb", args...)
 	}
+	path, err := look("mariadb", "Debian's package mariadb-client")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return exec.Command(path, args...)
+}
+
+// ClientFile gives the path at which the client of the flavor finds a file, and
+// copies it there for as long as the test lasts where that is another system.
+func ClientFile(t testing.TB, flavor, path string) string {
+	t.Helper()
+	root := clientRoot(t, flavor)
+	if root == "" {
+		return path
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := newData(filepath.Join(root, "tmp"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	name := filepath.Base(path)
+	if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join("/tmp", filepath.Base(dir), name)
+}
+
+// clientRoot is the folder with the system that the client of the flavor runs in,
+// "" for this one.
+func clientRoot(t testing.TB, flavor string) string {
+	t.Helper()
 	if flavor == FlavorMariaDB {
-		path, err := look("mariadb", "Debian's package mariadb-client")
-		if err != nil {
-			t.Fatal(err)
-		}
-		return exec.Command(path, args...)
+		return os.Getenv(EnvMariaDBRoot)
 	}
 	root, err := mysqlRoot()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return commandIn(root, "/usr/bin/mysql", args...)
+	return root
 }
 
 // String names the server for messages of tests.
