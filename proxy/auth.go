@@ -62,7 +62,7 @@ func (s *session) oneSided() bool { return (s.client.TLS() != nil) != (s.backend
 func (s *session) authenticate(plugin string) error {
 	spoken := false // the server's next packet is there
 	for {
-		if err := s.backend.Flush(); err != nil {
+		if err := s.backend.FlushLate(); err != nil {
 			return fail("backend-gone", &backendError{err})
 		}
 		if !spoken {
@@ -90,6 +90,7 @@ func (s *session) authenticate(plugin string) error {
 			if err := s.tell(p); err != nil {
 				return err
 			}
+			s.client.Flush()
 			return errRefused
 		case wire.AuthSwitchHeader:
 			if sw, err := wire.ParseAuthSwitch(p); err == nil && sw.Plugin != "" {
@@ -197,12 +198,13 @@ func (s *session) takesTurns(d time.Duration) bool {
 	return true
 }
 
-// tell sends one packet of an authentication to the client.
+// tell sends one packet of an authentication to the client. It leaves with the wait
+// for what the client says next.
 func (s *session) tell(p []byte) error {
 	if err := s.client.WritePacket(p); err != nil {
 		return fail("client-gone", err)
 	}
-	if err := s.client.Flush(); err != nil {
+	if err := s.client.FlushLate(); err != nil {
 		return fail("client-gone", err)
 	}
 	return nil

@@ -30,8 +30,9 @@ func (s *session) command(c wire.Command, n int) error {
 	case wire.ComStmtReset, wire.ComStmtFetch:
 		return s.statementCommand(c)
 	case wire.ComQuit:
-		s.passCommand()
-		s.backend.Flush() // it has no answer
+		if s.passCommand() == nil {
+			s.backend.CloseAfter()
+		}
 		return errEnd
 	case wire.ComPing:
 		return s.simple()

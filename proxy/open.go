@@ -114,7 +114,7 @@ func (s *session) handshake() error {
 	if err := s.client.WritePacket(s.scratch); err != nil {
 		return fail("client-gone", err)
 	}
-	if err := s.client.Flush(); err != nil {
+	if err := s.client.FlushLate(); err != nil {
 		return fail("client-gone", err)
 	}
 	p, err = s.client.ReadPayload(maxHandshake)
@@ -271,7 +271,7 @@ func clientFault(err error) string {
 		return "backend-gone"
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
 		return "client-stalled"
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed), errors.Is(err, syscall.ECONNRESET):
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return "client-gone"
 	}
 	return "client-protocol"

@@ -259,6 +259,7 @@ func (s *Server) start(nc net.Conn) {
 			s.mu.Unlock()
 			s.wg.Done()
 		}()
+		growStack(0)
 		ss.serve()
 	}()
 }
