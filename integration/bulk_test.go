@@ -137,6 +137,7 @@ var bulkScript = []bulkStep{
 	{"SELECT ?", []set{{1}}},
 	{"INSERT INTO goods(n) SELECT ?+n FROM goods WHERE id=2", []set{{900}}},
 	{"DELETE g FROM goods g JOIN kept k ON g.id=k.id WHERE g.id=?", []set{{1}}},
+	{"DELETE FROM g USING goods g JOIN kept k ON g.id=k.id WHERE g.id=?", []set{{1}}},
 	{"UPDATE goods SET s='s' WHERE id=2", []set{{}}},
 	{"UPDATE goods SET s=? WHERE id=?", []set{}},
 	{goodsAre, nil},

@@ -46,7 +46,7 @@ func TestBulkExecutionIsGuarded(t *testing.T) {
 		want   string // what the answer has in it
 	}
 	stale := []set{{11, 100, 1}, {12, 101, 7}, {13, 102, 1}}
-	for _, c := range []struct {
+	cases := []struct {
 		name, setup, policy string
 		acts                []act
 	}{
@@ -182,6 +182,14 @@ func TestBulkExecutionIsGuarded(t *testing.T) {
 			{text: "INSERT INTO products(id, price) VALUES (?, ?) ON DUPLICATE KEY UPDATE price=VALUES(price)", sets: []set{{1, "4x"}, {100, "5x"}}, want: "3 affected"},
 			{text: "SHOW WARNINGS", want: `"\aWarning\x041265*Data truncated for column 'price' at row 1" "\aWarning\x041265*Data`},
 		}},
+		{"numbers of the server's", "CREATE TABLE products(id INT PRIMARY KEY AUTO_INCREMENT, n INT UNIQUE, price INT, version INT NOT NULL DEFAULT 1); INSERT INTO products(id, n) VALUES (7, 7)", byVersion, []act{
+			{text: "INSERT INTO products(n, price) VALUES (?, ?) ON DUPLICATE KEY UPDATE price=VALUES(price)", sets: []set{{1, 1}, {2, 2}, {7, 3}}, want: "4 affected, id 8"},
+			{text: "SELECT LAST_INSERT_ID()", want: `["\x018"]`},
+			{text: "REPLACE INTO products(id, n) VALUES (?, ?)", sets: []set{{20, 20}, {21, 21}}, want: "2 affected, id 21"},
+			{text: "SELECT LAST_INSERT_ID()", want: `["\x018"]`},
+			{text: "REPLACE INTO products(n) VALUES (?)", sets: []set{{30}, {31}, {7}}, want: "4 affected, id 22"},
+			{text: "SELECT LAST_INSERT_ID()", want: `["\x0222"]`},
+		}},
 		{"under LOCK TABLES", products, byVersion, []act{
 			{text: "LOCK TABLES products WRITE", want: ""},
 			{text: save, sets: []set{{11, 100, 1}, {12, 101, 1}}, want: "2 affected"},
@@ -193,10 +201,23 @@ func TestBulkExecutionIsGuarded(t *testing.T) {
 			{text: "SHOW IFMATCH STATUS", want: `\x0fobserve_dropped\x011`},
 			{direct: true, text: all, want: "100:11@1,101:5@1,102:13@1"},
 		}},
-	} {
+	}
+	// One proxy has the policies of all.
+	var shops, policies []string
+	for _, c := range cases {
+		shop := s.Database(t)
+		db := session(t, s, "root", shop, "")
+		for _, q := range statements(c.setup) {
+			execute(t, db, q)
+		}
+		shops = append(shops, shop)
+		tables := strings.TrimSuffix(strings.TrimPrefix(c.policy, "tables: {"), "}")
+		policies = append(policies, strings.ReplaceAll(tables, "shop", shop))
+	}
+	p := start(t, s, "tables: {"+strings.Join(policies, ", ")+"}")
+	for i, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			shop, p := shopOf(t, s, c.setup, c.policy)
+			shop := shops[i]
 			r, root := dial(t, p.Addr, shop, mariaDBCaps), session(t, s, "root", shop, "")
 			for _, a := range c.acts {
 				want := strings.ReplaceAll(a.want, "shop", shop)

@@ -133,14 +133,18 @@ func batches(t *sqltext.Text, stmt sqltext.Span) bool {
 	case t.Is(first, "UPDATE"):
 		return true
 	case t.Is(first, "DELETE"):
+		from := false
 		for i := first + 1; i < int(stmt.End); i++ {
-			if t.Is(i, "FROM") {
-				return true
-			}
-			if !t.Is(i, "LOW_PRIORITY") && !t.Is(i, "QUICK") && !t.Is(i, "IGNORE") {
+			switch {
+			case from && t.Is(i, "USING"):
+				return false
+			case t.Is(i, "FROM"):
+				from = true
+			case !from && !t.Is(i, "LOW_PRIORITY") && !t.Is(i, "QUICK") && !t.Is(i, "IGNORE"):
 				return false
 			}
 		}
+		return from
 	case t.Is(first, "INSERT"), t.Is(first, "REPLACE"):
 		for i := first + 1; i < int(stmt.End); i++ {
 			if t.Is(i, "VALUES") || t.Is(i, "VALUE") || t.Is(i, "SET") {

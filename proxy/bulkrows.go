@@ -18,6 +18,9 @@ import (
 // bulkSavepoint is that of the savepoint before rows that are made all or not at all.
 const bulkSavepoint = "ifmatch bulk"
 
+// noSavepoint is ER_SP_DOES_NOT_EXIST, which is of savepoints too.
+const noSavepoint = 1305
+
 // maxBulkAnswer bounds what is kept of the answers to a bulk execution, in bytes.
 const maxBulkAnswer = maxAnswer
 
@@ -32,7 +35,8 @@ type gathered struct {
 	affected   uint64
 	records    uint64 // that INSERT or REPLACE has had
 	duplicates uint64
-	firstID    uint64 // that the server, or a counter, has given
+	firstID    uint64 // of the rows that were inserted
+	lastID     uint64
 	warned     int
 	warnings   []warning
 
@@ -131,7 +135,7 @@ func (s *session) eachRow(b *bulk, ends ending) (g *gathered, failed []byte, err
 		if err != nil {
 			return g, tooMuchInBulk.Append(nil, s.caps), nil
 		}
-		if failed, err = s.gather(g, answer); failed != nil || err != nil {
+		if failed, err = s.gather(b.st, g, answer); failed != nil || err != nil {
 			return g, failed, err
 		}
 	}
@@ -141,7 +145,7 @@ func (s *session) eachRow(b *bulk, ends ending) (g *gathered, failed []byte, err
 var tooMuchInBulk = wire.ERR{Code: 1290, State: "HY000", Message: fmt.Sprintf("ifmatch: refused: the rows that a bulk execution answers with are more than %d MiB; send fewer at once", maxBulkAnswer>>20)}
 
 // gather adds the answer to one row. failed is its packet where it is an error.
-func (s *session) gather(g *gathered, answer [][]byte) (failed []byte, err error) {
+func (s *session) gather(st *statement, g *gathered, answer [][]byte) (failed []byte, err error) {
 	if len(answer) == 0 {
 		return nil, errors.New("a row of a bulk execution has no answer")
 	}
@@ -159,8 +163,10 @@ func (s *session) gather(g *gathered, answer [][]byte) (failed []byte, err error
 	}
 	g.affected += ok.AffectedRows
 	g.count(&ok)
-	if ok.LastInsertID != 0 && g.firstID == 0 {
-		g.firstID = ok.LastInsertID
+	if updates := st.plan != nil && st.plan.Verb == rewrite.Upsert && ok.AffectedRows != 1; ok.LastInsertID != 0 && !updates {
+		if g.lastID = ok.LastInsertID; g.firstID == 0 {
+			g.firstID = g.lastID
+		}
 	}
 	state := g.ok.State
 	g.ok = ok
@@ -272,7 +278,7 @@ func (s *session) endBulk(st *statement, g *gathered, whole, own bool) (diag *di
 	}
 	diag.rowCount = int64(g.affected)
 	if g.sets > 1 && g.firstID != 0 && g.head == nil {
-		if err := s.numberBulk(st, g); err != nil {
+		if err := s.numberBulk(g); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -296,17 +302,15 @@ func (s *session) endBulk(st *statement, g *gathered, whole, own bool) (diag *di
 }
 
 // numberBulk makes LAST_INSERT_ID(), and what the answer says of it, that of the first row
-// that was numbered, as for one INSERT of them all. Of an upsert it is that of the last row.
-func (s *session) numberBulk(st *statement, g *gathered) error {
-	if st.plan != nil && st.plan.Verb == rewrite.Upsert {
-		return nil
-	}
+// that was numbered, as for one INSERT of them all. Where rows bring their numbers it is
+// that of the last row, and LAST_INSERT_ID() stays what it was.
+func (s *session) numberBulk(g *gathered) error {
 	rows, failed, err := s.ask([]byte("SELECT LAST_INSERT_ID()"))
 	if err != nil || failed != nil || len(rows) != 1 || len(rows[0]) != 1 {
 		return err
 	}
-	if string(rows[0][0]) != fmt.Sprint(g.ok.LastInsertID) {
-		return nil // the last row has brought its number, and so have all, as a rule
+	if string(rows[0][0]) != fmt.Sprint(g.lastID) {
+		return nil
 	}
 	g.ok.LastInsertID = g.firstID
 	_, _, err = s.ask(fmt.Appendf(nil, "DO LAST_INSERT_ID(%d)", g.firstID))
@@ -337,6 +341,9 @@ func (s *session) undoBulk(own bool) error {
 		return nil // the error has ended the transaction
 	}
 	_, failed, err := s.ask([]byte("ROLLBACK TO SAVEPOINT `" + bulkSavepoint + "`"))
+	if err == nil && failed != nil && failed.Code == noSavepoint && s.reads.shaken != nil {
+		return nil // a timeout has rolled back the transaction (innodb_rollback_on_timeout)
+	}
 	if err == nil && failed != nil {
 		err = &backendError{errors.New("a bulk execution could not be taken back")}
 	}
