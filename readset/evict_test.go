@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 )
@@ -87,4 +88,38 @@ func TestALargeRowStays(t *testing.T) {
 	if s.Evicted() == 0 {
 		t.Error("no row had to go")
 	}
+}
+
+// Answers whose rows come in the order in which they were read before, or in another,
+// are noted as rows that are read one by one.
+func TestAnswersThatComeAgain(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 0))
+	s, single := New(200), New(200)
+	for step := range 600 {
+		at := start.Add(time.Duration(step) * time.Second)
+		from, n, by := r.IntN(250), 1+r.IntN(60), 1+r.IntN(10)/9
+		for i := range n {
+			table, key := uint32(1+(from+i)/240), fmt.Append(nil, (from+i*by)%260)
+			token := fmt.Appendf(nil, "%*d", 1+r.IntN(20)/19*9, step)
+			s.Read(table, key, token, at)
+			single.Read(table, key, token, at.Add(time.Duration(i)))
+			if r.IntN(50) == 0 {
+				s.Forget(table, key)
+				single.Forget(table, key)
+			}
+		}
+		if got, want := listed(s), listed(single); !slices.Equal(got, want) {
+			t.Fatalf("after answer %d: %q, want %q", step, got, want)
+		}
+		checkSlab(t, s)
+	}
+}
+
+// listed gives all rows of a set, the newest first.
+func listed(s *Set) (rows []string) {
+	s.All(func(table uint32, key, token []byte, _ time.Time) bool {
+		rows = append(rows, fmt.Sprint(table, string(key), string(token)))
+		return true
+	})
+	return rows
 }

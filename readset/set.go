@@ -29,6 +29,7 @@
 package readset
 
 import (
+	"bytes"
 	"slices"
 	"time"
 	"unsafe"
@@ -126,6 +127,7 @@ type Set struct {
 	epoch     time.Time // what rows count their time from; keeps the monotonic clock
 	given     int64     // the time that was given last
 	same      int64     // how often before
+	after     uint32    // what stands behind the row that was read last, which may be nothing; 0 where it is not known
 	undo
 }
 
@@ -140,9 +142,46 @@ func New(limit int) *Set {
 
 // Read notes a row that was read. See [Scope].
 func (s *Set) Read(table uint32, key, token []byte, at time.Time) {
+	if s.readNext(table, key, token, at) {
+		return
+	}
 	hash := hashOf(table, key)
 	row := s.findFor(hash, table, key, token)
-	s.put(row, hash, table, key, token, at)
+	if row = s.put(row, hash, table, key, token, at); row != 0 {
+		s.after = row + uint32(s.size(row)/recordUnit)
+	}
+}
+
+// readNext is Read for a row of an answer whose record stands behind that of the row
+// before: that is so where rows are read again in the order in which they were read
+// at first. It tells whether it is.
+func (s *Set) readNext(table uint32, key, token []byte, at time.Time) bool {
+	if s.after == 0 || int64(at.Sub(s.epoch)) != s.given || int(s.after-1)*recordUnit >= len(s.records) {
+		return false
+	}
+	row := s.after
+	if s.state(row) != indexed || s.table(row) != table || !bytes.Equal(s.key(row), key) || s.size(row) != sizeOf(len(key), len(token)) {
+		return false
+	}
+	since := s.since(at)
+	s.came(s.renew(row, 0, token, since), since)
+	s.after = row + uint32(s.size(row)/recordUnit)
+	return true
+}
+
+// since gives a time as rows keep it. The rows of one answer have one time: a
+// nanosecond each tells their order.
+func (s *Set) since(at time.Time) int64 {
+	if s.epoch.IsZero() {
+		s.epoch, s.given = at, -1
+	}
+	since := int64(at.Sub(s.epoch))
+	if since == s.given {
+		s.same++
+	} else {
+		s.given, s.same = since, 0
+	}
+	return since + s.same
 }
 
 // Wrote notes a row that the scope wrote. See [Scope].
@@ -203,6 +242,7 @@ func (s *Set) findFor(hash, table uint32, key, token []byte) uint32 {
 	}
 	if s.dead >= len(s.records)/4 {
 		s.compact(func(link, row uint32) { s.log[link-1].shadow = row })
+		s.after = 0
 	}
 	s.records = slices.Grow(s.records, n)
 	return s.find(hash, table, key)
@@ -264,17 +304,7 @@ func (s *Set) put(row, hash, table uint32, key, token []byte, at time.Time) uint
 		s.evicted++
 		return 0
 	}
-	if s.epoch.IsZero() {
-		s.epoch, s.given = at, -1
-	}
-	since := int64(at.Sub(s.epoch))
-	if since == s.given {
-		// The rows of one answer have one time: a nanosecond each tells their order.
-		s.same++
-	} else {
-		s.given, s.same = since, 0
-	}
-	since += s.same
+	since := s.since(at)
 	if row == 0 {
 		if s.live >= s.limit && s.live > 0 {
 			s.evict(0) // first, so that the row takes its place
