@@ -14,23 +14,24 @@ import (
 //
 // A row is a record, named by where it stands. The index finds it by table and key.
 // So a row that is read again is two places in memory, one of the index and the
-// record, which mostly are in no cache. Rows are in no order: which are the oldest
-// is found when one has to go.
+// record, which mostly are in no cache. Rows are in no order: only from when one has
+// had to go is there a queue of them.
 type slab struct {
 	index   []uint64    // open addressing, linear probing: hash<<32 | row, 0 where empty
 	records []byte      // each of a multiple of 8 bytes; row 1 is the first, row 2 would be 8 bytes behind
 	free    [16]uint32  // records that may be taken again, by their size, linked by link
 	live    int         // rows in the index
 	dead    int         // bytes of records that are no rows
-	queue   []candidate // the rows that were the oldest when it was made, the oldest first
+	queued  bool        // whether queue is kept: from when a row had to go
+	queue   []candidate // all rows by the time of their read, and what they were before
 	next    int         // place in queue
-	bound   int64       // time of the last in queue: all rows that are older are in it
 }
 
-// candidate is a row that is to go next, unless it has been read since.
+// candidate is a row that is to go when it is the oldest, unless it has been read since.
 type candidate struct {
-	at  int64
-	row uint32
+	at   int64
+	row  uint32
+	hash uint32
 }
 
 // A record is, in bytes:
@@ -59,16 +60,17 @@ const (
 // seed keeps clients from choosing keys that collide.
 var seed = maphash.MakeSeed()
 
-// hashOf puts keys that differ in the last byte only beside one another: rows are
-// often read in the order of their keys, which are numbers, and ten of them are then
-// in one or two lines of a cache. Who chooses keys can have 256 of them in a row.
+// hashOf puts keys that differ in the last two bits only beside one another, in one
+// line of a cache, which has room for as many others: rows are often read in the order
+// of their keys, which are numbers. Who chooses keys can have no more than these four
+// in one place, as all the other bits are hashed.
 func hashOf(table uint32, key []byte) uint32 {
 	var last byte
 	if n := len(key) - 1; n >= 0 {
 		key, last = key[:n], key[n]
 	}
-	h := maphash.Bytes(seed, key) ^ uint64(table)*0x9e3779b97f4a7c15
-	return (uint32(h) ^ uint32(h>>32)) + uint32(last)
+	h := maphash.Bytes(seed, key) + uint64(table)*0x9e3779b97f4a7c15 + uint64(last>>2)*0xd6e8feb86659fd93
+	return (uint32(h)^uint32(h>>32))&^7 | uint32(last&3)
 }
 
 // sizeOf is what a record takes.
@@ -258,9 +260,9 @@ func (s *slab) place(row, hash uint32) uint32 {
 
 // leave takes a row out of the index. What collided with it moves up, so that
 // the index has no marks of former rows.
-func (s *slab) leave(row uint32) {
+func (s *slab) leave(row, hash uint32) {
 	mask := uint32(len(s.index) - 1)
-	i := s.place(row, hashOf(s.table(row), s.key(row)))
+	i := s.place(row, hash)
 	for j := (i + 1) & mask; s.index[j] != 0; j = (j + 1) & mask {
 		if home := uint32(s.index[j]>>32) & mask; (j-home)&mask >= (j-i)&mask {
 			s.index[i], i = s.index[j], j
@@ -287,7 +289,7 @@ func (s *slab) rows(yield func(row uint32)) {
 // newestFirst gives all indexed rows, sorted.
 func (s *slab) newestFirst() []candidate {
 	all := make([]candidate, 0, s.live)
-	s.rows(func(row uint32) { all = append(all, candidate{s.at(row), row}) })
+	s.rows(func(row uint32) { all = append(all, candidate{at: s.at(row), row: row}) })
 	slices.SortFunc(all, func(a, b candidate) int { return b.compare(a) })
 	return all
 }
@@ -297,84 +299,60 @@ func (c candidate) compare(d candidate) int {
 }
 
 // oldest gives the row that was read first, other than one. There must be such.
-func (s *slab) oldest(other uint32) uint32 {
+func (s *slab) oldest(other uint32) (row, hash uint32) {
+	var kept candidate // other, taken out of the queue
 	for {
-		for ; s.next < len(s.queue); s.next++ {
+		for s.next < len(s.queue) {
 			c := s.queue[s.next]
-			if c.row != other && s.state(c.row) == indexed && s.at(c.row) == c.at {
-				return c.row
+			s.next++
+			switch {
+			case s.state(c.row) != indexed || s.at(c.row) != c.at: // it was read again, or is unread
+			case c.row == other:
+				kept = c
+			default:
+				if kept.row != 0 {
+					s.came(kept.row, kept.hash, kept.at)
+				}
+				return c.row, c.hash
 			}
 		}
-		s.enqueue(other)
+		s.enqueue()
 	}
 }
 
-// enqueue makes the queue of about an eighth of the rows, but not of one. So it looks
-// at some eight rows for each that goes.
-func (s *slab) enqueue(other uint32) {
-	until := s.early(other)
-	most := max(64, s.live/8)
-	q := s.queue[:0]
-	if cap(q) < most {
-		q = make([]candidate, 0, 2*most)
+// enqueue makes the queue anew.
+func (s *slab) enqueue() {
+	s.queued, s.queue, s.next = true, s.queue[:0], 0
+	if cap(s.queue) < s.live {
+		s.queue = make([]candidate, 0, s.live+s.live/2)
 	}
-	for from := 0; from < len(s.records); {
-		b := s.records[from:]
-		if at := int64(binary.LittleEndian.Uint64(b)); b[20] == indexed && (at < until || at == until && len(q) < most) {
-			if row := uint32(from/recordUnit) + 1; row != other {
-				q = append(q, candidate{at, row})
-			}
-		}
-		from += sizeOf(int(binary.LittleEndian.Uint16(b[16:])), int(binary.LittleEndian.Uint16(b[18:])))
-	}
-	slices.SortFunc(q, candidate.compare)
-	s.queue, s.next, s.bound = q, 0, q[len(q)-1].at
-}
-
-// early gives a time that about an eighth of the rows are older than, as a sample of
-// them tells. At least one row, other than one, is not newer.
-func (s *slab) early(other uint32) int64 {
-	if s.live <= 64 {
-		return math.MaxInt64
-	}
-	var times [64]int64
-	n := 0
-	mask := len(s.index) - 1
-	for i := range times {
-		at := i * max(1, len(s.index)/len(times))
-		for s.index[at&mask] == 0 {
-			at++
-		}
-		if row := uint32(s.index[at&mask]); row != other {
-			times[n] = s.at(row)
-			n++
-		}
-	}
-	if n == 0 {
-		return math.MaxInt64
-	}
-	slices.Sort(times[:n])
-	return times[n/8]
+	s.rows(func(row uint32) {
+		s.queue = append(s.queue, candidate{s.at(row), row, hashOf(s.table(row), s.key(row))})
+	})
+	slices.SortFunc(s.queue, candidate.compare)
 }
 
 // unqueue drops the queue, and keeps its memory.
-func (s *slab) unqueue() { s.queue, s.next = s.queue[:0], 0 }
+func (s *slab) unqueue() { s.queued, s.queue, s.next = false, s.queue[:0], 0 }
 
-// came notes that a row has come into the index, or has another time. One that is
-// older than others in the queue has a place there.
-func (s *slab) came(row uint32, at int64) {
-	if at >= s.bound || len(s.queue) == 0 {
+// came notes that a row has come into the index, or has another time. Where nothing
+// has had to go for so long that the queue is mostly of former reads, it is dropped.
+func (s *slab) came(row, hash uint32, at int64) {
+	if !s.queued {
 		return
 	}
 	if len(s.queue) == cap(s.queue) {
-		if s.next > 0 {
-			s.queue, s.next = append(s.queue[:0], s.queue[s.next:]...), 0
-		} else {
-			s.queue = s.queue[:len(s.queue)-1]
+		if s.next < len(s.queue)/4 {
+			s.unqueue()
+			return
 		}
+		s.queue, s.next = append(s.queue[:0], s.queue[s.next:]...), 0
 	}
-	c := candidate{at, row}
+	c := candidate{at, row, hash}
+	if n := len(s.queue); n == s.next || s.queue[n-1].at <= at {
+		s.queue = append(s.queue, c)
+		return
+	}
 	i, _ := slices.BinarySearchFunc(s.queue[s.next:], c, candidate.compare)
 	s.queue = slices.Insert(s.queue, s.next+i, c)
-	s.bound = s.queue[len(s.queue)-1].at
 }

@@ -83,7 +83,7 @@ func (s *Set) Begin() {
 // Commit ends the transaction and keeps what it did. See [Scope].
 func (s *Set) Commit() {
 	for _, r := range s.log {
-		if row := s.current(r.shadow); row != 0 {
+		if row, _ := s.current(r.shadow); row != 0 {
 			s.setLink(row, 0)
 		}
 	}
@@ -144,9 +144,10 @@ func (s *Set) savepoint(name string) int {
 }
 
 // current gives the row that a shadow was copied from, 0 where it is unread now.
-func (s *Set) current(shadow uint32) uint32 {
+func (s *Set) current(shadow uint32) (row, hash uint32) {
 	table, key := s.table(shadow), s.key(shadow)
-	return s.find(hashOf(table, key), table, key)
+	hash = hashOf(table, key)
+	return s.find(hash, table, key), hash
 }
 
 // wrote says whether the open transaction wrote a row, or may have.
@@ -181,8 +182,8 @@ func (s *Set) back(mark int) {
 		return
 	}
 	for _, r := range slices.Backward(s.log[mark:]) {
-		if row := s.current(r.shadow); row != 0 {
-			s.remove(row)
+		if row, hash := s.current(r.shadow); row != 0 {
+			s.remove(row, hash)
 		}
 		s.shadowed -= s.size(r.shadow)
 		if r.read {
@@ -202,8 +203,9 @@ func (s *Set) restore(r record) {
 	row := r.shadow
 	s.setState(row, indexed)
 	s.setLink(row, r.prev)
-	s.enter(row, hashOf(s.table(row), s.key(row)))
-	s.came(row, s.at(row))
+	hash := hashOf(s.table(row), s.key(row))
+	s.enter(row, hash)
+	s.came(row, hash, s.at(row))
 }
 
 // forgetWritten makes unread what the log has records of.
@@ -213,8 +215,8 @@ func (s *Set) forgetWritten() {
 		return
 	}
 	for _, r := range s.log {
-		if row := s.current(r.shadow); row != 0 {
-			s.remove(row)
+		if row, hash := s.current(r.shadow); row != 0 {
+			s.remove(row, hash)
 		}
 	}
 }
