@@ -158,7 +158,7 @@ func commandSteps(w way, db string) []line {
 
 var commandError = regexp.MustCompile(`(?m)^ERROR (\d+) \((\w+)\) at line (\d+): (.*)$`)
 
-var commandVersion = regexp.MustCompile(`(?:Ver|Distrib) ([^ ,]+)`)
+var commandVersion = regexp.MustCompile(`(?:Ver|Distrib|from) ([^ ,]+)`)
 
 // commandLine runs the command line client of a flavor.
 func commandLine(flavor string) func(t *testing.T, on trial) []line {
