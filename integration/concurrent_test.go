@@ -56,6 +56,70 @@ func TestConflictUnderASnapshot(t *testing.T) {
 		}}))
 }
 
+// MariaDB's innodb_snapshot_isolation, which is on from 11.6.2 on and can be turned on
+// before, rolls a transaction back that writes a row which has changed since its
+// snapshot. What the transaction was to do is done whole or not at all even so.
+func TestSnapshotIsolation(t *testing.T) {
+	// A transaction of A writes row 101 and then row 100, which B has changed.
+	steps := func(begin, read string, then ...step) []step {
+		return append([]step{
+			do(A, "SET innodb_snapshot_isolation = ON", fine),
+			do(A, "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ", fine),
+			do(A, begin, fine),
+			do(A, read, fine),
+			do(A, "UPDATE products SET price=5 WHERE id=101", affects(1)),
+			do(B, "UPDATE products SET price=2 WHERE id=100", affects(1)),
+		}, then...)
+	}
+	const read, readOther = "SELECT price FROM products WHERE id=100", "SELECT price FROM products WHERE id=102"
+	overtaken := conflict("shop.products id=100: expected version=1, found version=2")
+	next := do(A, "UPDATE products SET price=6 WHERE id=102", affects(1))
+	rows := func(of102 string) step {
+		return do(direct, "SELECT id, price, version FROM products ORDER BY id", gives("100|2|2", "101|5|1", of102))
+	}
+	then := func(c string) string {
+		return strings.Replace(byVersion, "{version: version}", "{version: version, "+c+"}", 1)
+	}
+	var scenarios []scenario
+	add := func(name, policy string, steps []step) {
+		scenarios = append(scenarios, scenario{name: name, only: server.FlavorMariaDB, setup: products, policy: policy, steps: steps})
+	}
+	add("the transaction is doomed", byVersion, steps("BEGIN", read,
+		do(A, "UPDATE products SET price=3 WHERE id=100", overtaken),
+		do(A, "SHOW WARNINGS", matches("Error|1020|ifmatch: version conflict on ")),
+		do(A, "UPDATE products SET price=6 WHERE id=102", doomed()),
+		do(A, "COMMIT", doomed()), rows("102|7|1"), next, rows("102|6|2")))
+	add("prepared, and rolled back", byVersion, steps("BEGIN", read,
+		do(A, "UPDATE products SET price=? WHERE id=?", overtaken, 3, 100),
+		do(A, "UPDATE products SET price=? WHERE id=?", doomed(), 6, 102),
+		do(A, "ROLLBACK", fine), rows("102|7|1"), next, rows("102|6|2")))
+	add("the version in WHERE", byVersion, steps("START TRANSACTION", readOther,
+		do(A, "UPDATE products SET price=3 WHERE id=100 AND version=1", overtaken),
+		do(A, "BEGIN", fine), next, do(A, "COMMIT", fine), rows("102|6|2")))
+	add("without autocommit", byVersion, steps("SET autocommit = 0", read,
+		do(A, "UPDATE products SET price=3 WHERE id=100", overtaken),
+		do(A, "UPDATE products SET price=6 WHERE id=102", doomed()),
+		do(B, "UPDATE products SET price=2 WHERE id=100", affects(1)), // nobody holds its lock
+		do(A, "ROLLBACK", fine), next, do(A, "COMMIT", fine),
+		do(direct, "SELECT id, price, version FROM products ORDER BY id", gives("100|2|3", "101|5|1", "102|6|2"))))
+	add("a savepoint is gone with it", byVersion, steps("BEGIN", read,
+		do(A, "SAVEPOINT a", fine),
+		do(A, "UPDATE products SET price=3 WHERE id=100", overtaken),
+		do(A, "ROLLBACK TO a", doomed()), do(A, "COMMIT", doomed()), rows("102|7|1")))
+	add("on_conflict: rollback", then("on_conflict: rollback"), steps("BEGIN", read,
+		do(A, "UPDATE products SET price=3 WHERE id=100", overtaken), next, rows("102|6|2")))
+	add("on_conflict: statement, but the server has undone more", then("on_conflict: statement"), steps("BEGIN", read,
+		do(A, "UPDATE products SET price=3 WHERE id=100", overtaken),
+		do(A, "COMMIT", doomed()), rows("102|7|1")))
+	add("nothing was expected: the server's own error", byVersion, steps("BEGIN", readOther,
+		do(A, "UPDATE products SET price=3 WHERE id=100", fails(1020, "HY000", "Record has changed")),
+		do(A, "SELECT @@in_transaction", gives("0")), next, rows("102|6|2")))
+	add("what is expected holds: the server's own error", byVersion, steps("BEGIN", readOther,
+		do(A, "UPDATE products SET price=3 WHERE id=100 AND version=2", fails(1020, "HY000", "Record has changed")),
+		next, rows("102|6|2")))
+	play(t, scenarios)
+}
+
 // Clients that read, add one and save with the version that they read, and try
 // again after a conflict, never lose one of their additions.
 func TestNoUpdateIsLost(t *testing.T) {

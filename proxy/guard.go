@@ -156,7 +156,16 @@ func (s *session) try(g *guarded, try int) (done bool, err error) {
 	if err := s.sendGuarded(g); err != nil {
 		return true, err
 	}
-	ok, p, failed, err := s.writeAnswer()
+	first, _, err := s.next()
+	if err != nil {
+		return true, err
+	}
+	if first == wire.ERRHeader {
+		if done, err := s.outrun(g); done || err != nil {
+			return true, err
+		}
+	}
+	ok, p, failed, err := s.writeOK(first)
 	if failed || err != nil {
 		return true, err
 	}
