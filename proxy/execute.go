@@ -59,9 +59,13 @@ func (s *session) execute() error {
 }
 
 // dropLong makes the backend forget the long data of an execution that it never
-// saw: they would be taken for the beginning of the next one's.
+// saw: they would be taken for the beginning of the next one's. The client has its
+// answer before.
 func (s *session) dropLong(st *statement) error {
 	clear(st.long)
+	if err := s.client.Flush(); err != nil {
+		return err
+	}
 	var packet [5]byte
 	packet[0] = byte(wire.ComStmtReset)
 	binary.LittleEndian.PutUint32(packet[1:], st.backend)

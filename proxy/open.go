@@ -58,6 +58,9 @@ func (s *session) open() error {
 	if err := s.handshake(); err != nil {
 		return err
 	}
+	// That the backend has hung up is noticed when the session is watched, which may
+	// be as soon as it is open.
+	s.backend.ExpectAnswers()
 	s.hasOpened()
 	return nil
 }

@@ -127,8 +127,6 @@ func (s *session) serve() {
 		s.handshakeEnded(err)
 		return
 	}
-	// Its end is noticed once the session is watched, if it came before that.
-	s.backend.ExpectAnswers()
 	defer s.unwatchPeers()
 	err := s.commands()
 	var be *backendError

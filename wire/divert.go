@@ -59,7 +59,7 @@ func (d *Diversion) Take() (payloads [][]byte, err error) {
 // End drops what was not taken. What is written from now on is sent, with the sequence
 // numbers of before.
 func (d *Diversion) End() {
-	d.c.wn = 0
+	d.c.wn, d.c.late = 0, false
 	if d.c.wbuf != nil {
 		putBlock(d.c.wbuf)
 		d.c.wbuf = nil
