@@ -236,7 +236,7 @@ func TestTriggers(t *testing.T) {
 		{"now, in seconds", "{version: at}", []schema.Column{id, {Name: "at", DataType: "datetime", Class: schema.Temporal}},
 			"NEW.`at` = IF(NEW.`at` > OLD.`at`, NEW.`at`, COALESCE(GREATEST(NOW(0), OLD.`at` + INTERVAL 1 SECOND), NOW(0)))"},
 		{"uuid", "{version: {column: etag, bump: uuid}}", []schema.Column{id, {Name: "etag", DataType: "char", Class: schema.String, Length: 36}},
-			"NEW.`etag` = IF(NOT (CAST(NEW.`etag` AS BINARY) <=> CAST(OLD.`etag` AS BINARY)), NEW.`etag`, CAST(UUID() AS CHAR))"},
+			"NEW.`etag` = IF(NOT (CAST(NEW.`etag` AS BINARY) <=> CAST(OLD.`etag` AS BINARY)), NEW.`etag`, CONCAT(UUID()))"},
 		{"uuid in 16 bytes", "{version: {column: etag, bump: uuid}}", []schema.Column{id, {Name: "etag", DataType: "binary", Class: schema.Binary, Length: 16}},
 			"NEW.`etag` = IF(NOT (NEW.`etag` <=> OLD.`etag`), NEW.`etag`, UNHEX(REPLACE(UUID(), '-', '')))"},
 		{"ignored columns", "{version: version, ignore: [LAST_SEEN]}", []schema.Column{id, title, doc, seen, touched, twice, integer("bigint")},

@@ -146,8 +146,9 @@ func (e *entry) next(col *schema.Column) string {
 			return "REPLACE(UUID(), '-', '')"
 		}
 		// MariaDB would take the IF around it for one of its type UUID, and
-		// refuse a writer's own text.
-		return "CAST(UUID() AS CHAR)"
+		// refuse a writer's own text; and what CAST gives has a collation as
+		// strong as the column's own.
+		return "CONCAT(UUID())"
 	}
 	if col.Nullable {
 		old = "COALESCE(" + old + ", 0)"
