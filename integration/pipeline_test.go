@@ -237,4 +237,18 @@ func TestQueryAttributes(t *testing.T) {
 	if wrong := gives("they|5")(run(session(t, s, "root", shop, ""), "SELECT name, version FROM products WHERE id=100", "")); wrong != "" {
 		t.Error(wrong)
 	}
+
+	// One that has no room for parameters of the guard.
+	crowded := r.prepare("UPDATE products SET name=mysql_query_attribute_string(?) WHERE id=? AND version=? AND price NOT IN (?" + strings.Repeat(",?", most-5) + ")")
+	params := []wire.Param{wire.NewBytes([]byte("who")), wire.NewInt(100), wire.NewInt(5)}
+	for len(params) < most-1 {
+		params = append(params, wire.NewInt(int64(len(params)+1000)))
+	}
+	e := wire.Execute{ID: crowded.ID, Iterations: 1, Flags: wire.ParamCountAvailable, Attributes: attributes("who", "crowd"), Params: params}
+	if got := r.outcomeOf(r.executeWith(e)); got != "1 affected" {
+		t.Errorf("an execution of many parameters with an attribute: %s", got)
+	}
+	if wrong := gives("crowd|6")(run(session(t, s, "root", shop, ""), "SELECT name, version FROM products WHERE id=100", "")); wrong != "" {
+		t.Error(wrong)
+	}
 }

@@ -54,7 +54,8 @@ func (s *session) sendCrowded(g *guarded) error {
 		return &notPreparedError{failed}
 	}
 	g.st.variant = prepared.ID
-	e := wire.Execute{ID: prepared.ID, Iterations: 1, Params: s.valueParams(g.st, args)}
+	e := s.exec
+	e.ID, e.Params = prepared.ID, s.valueParams(g.st, args)
 	return s.send(comStmtExecute, e.Append(nil, s.caps))
 }
 
