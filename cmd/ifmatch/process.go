@@ -1,6 +1,7 @@
 package main
 
 import (
+	"log/slog"
 	"os"
 	"runtime/debug"
 )
@@ -15,5 +16,13 @@ const gcPercent = 50
 func setUpProcess() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
+	}
+}
+
+// releaseStart gives back the memory that reading policy and schema has left.
+func releaseStart(log *slog.Logger) {
+	debug.FreeOSMemory()
+	if err := forgetProgram(); err != nil {
+		log.Debug("pages of the program stay in memory", "error", err)
 	}
 }

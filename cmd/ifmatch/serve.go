@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -117,7 +116,7 @@ func serve(ctx context.Context, cfg *conf.Config, signals <-chan os.Signal, logT
 		return err
 	}
 	metrics.Plans(func() admin.PlanStats { return admin.PlanStats(server.PlanStats()) })
-	debug.FreeOSMemory() // what reading policy and schema has left
+	releaseStart(log)
 	ln, err := proxy.Listen(cfg.Listen)
 	if err != nil {
 		return fmt.Errorf("listen on --listen %s: %w", cfg.Listen, err)
