@@ -183,8 +183,13 @@ func (s *session) try(g *guarded, try int) (done bool, err error) {
 	case !g.plan.Needed(&s.binding):
 		return true, s.unmet(&ok, p)
 	}
-	p = bytes.Clone(p)
-	if ok, err = wire.ParseOK(p, s.caps); err != nil {
+	return s.explainAnswer(g, bytes.Clone(p), try)
+}
+
+// explainAnswer is explain of an answer that is kept.
+func (s *session) explainAnswer(g *guarded, p []byte, try int) (done bool, err error) {
+	ok, err := wire.ParseOK(p, s.caps)
+	if err != nil {
 		return true, &backendError{err}
 	}
 	return s.explain(g, &ok, p, try)

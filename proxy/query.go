@@ -192,64 +192,17 @@ func (s *session) statement(attrs []byte, stmt sqltext.Span) error {
 				s.diag = nil
 				return s.replaced(attrs, sql)
 			}
+			s.diag = nil
 		}
-		s.diag = nil
 	}
 	s.ends = s.endingOf(&s.text, stmt, kind, name)
 	switch kind {
-	case showIfmatch:
-		if t, ok := s.show(name); ok {
-			return s.answerTable(t)
-		}
-		return s.noSuchShow()
-	case setOwn:
-		if refused := s.takeVariables(stmt, nil); refused != "" && s.enforces() {
-			return s.refuse(nil, "hint", refused)
-		}
-	case prepareSQL, immediate:
-		if done, err := s.dynamic(kind, name, stmt); done {
-			return err
-		}
-		if kind == prepareSQL && s.running.noted != nil {
-			return s.prepareNoted(name, stmt, attrs)
-		}
-		if kind == prepareSQL && (s.running.bars() || s.running.inserts) {
-			return s.prepareNamed(name)
-		}
-		if kind == immediate && s.running.counts != nil {
-			return s.numberNamed(stmt, int(stmt.Start)+3)
-		}
-		if kind == immediate && (s.running.held || s.running.inserts) {
-			if done, err := s.executeImmediate(stmt, int(stmt.Start)+3); done || err != nil {
-				return err
-			}
-		}
-	case executeSQL:
-		if done, err := s.executeDynamic(name); done {
-			return err
-		}
-		if s.running.counts != nil {
-			return s.numberNamed(stmt, int(stmt.Start)+2)
-		}
-		if s.running.st != nil {
-			if done, err := s.executeNamed(s.running, stmt, int(stmt.Start)+2); done || err != nil {
-				return err
-			}
-		}
-	case call:
-		if n, ok := readNumbering(&s.text, stmt, s.state.db); ok {
-			return s.numberQuery(n)
-		}
-		if !s.rules.Mentions(&s.text, stmt) {
-			return s.passQueryOf(kind, name, stmt, nil)
-		}
 	case plain, block, begin, commit, rollback, rollbackTo, savepoint, release, use, set, lockTables, unlockTables:
 		if !s.rules.Mentions(&s.text, stmt) {
 			return s.passQueryOf(kind, name, stmt, nil)
 		}
-	}
-	if (kind == executeSQL || kind == immediate) && s.running.noted != nil {
-		if done, err := s.executeNotedSQL(kind, name, stmt, attrs); done {
+	case showIfmatch, setOwn, prepareSQL, immediate, executeSQL, call:
+		if done, err := s.uncommon(kind, name, stmt, attrs); done || err != nil {
 			return err
 		}
 	}
@@ -287,6 +240,65 @@ func (s *session) statement(attrs []byte, stmt sqltext.Span) error {
 		return s.captureQuery(plan, capture, attrs)
 	}
 	return s.passQueryOf(kind, name, stmt, plan)
+}
+
+// uncommon is the part of statement that is about kinds of which there are few: it
+// would take room on the stack of each session.
+func (s *session) uncommon(kind control, name string, stmt sqltext.Span, attrs []byte) (done bool, err error) {
+	switch kind {
+	case showIfmatch:
+		if t, ok := s.show(name); ok {
+			return true, s.answerTable(t)
+		}
+		return true, s.noSuchShow()
+	case setOwn:
+		if refused := s.takeVariables(stmt, nil); refused != "" && s.enforces() {
+			return true, s.refuse(nil, "hint", refused)
+		}
+	case prepareSQL, immediate:
+		if done, err := s.dynamic(kind, name, stmt); done {
+			return true, err
+		}
+		if kind == prepareSQL && s.running.noted != nil {
+			return true, s.prepareNoted(name, stmt, attrs)
+		}
+		if kind == prepareSQL && (s.running.bars() || s.running.inserts) {
+			return true, s.prepareNamed(name)
+		}
+		if kind == immediate && s.running.counts != nil {
+			return true, s.numberNamed(stmt, int(stmt.Start)+3)
+		}
+		if kind == immediate && (s.running.held || s.running.inserts) {
+			if done, err := s.executeImmediate(stmt, int(stmt.Start)+3); done || err != nil {
+				return true, err
+			}
+		}
+	case executeSQL:
+		if done, err := s.executeDynamic(name); done {
+			return true, err
+		}
+		if s.running.counts != nil {
+			return true, s.numberNamed(stmt, int(stmt.Start)+2)
+		}
+		if s.running.st != nil {
+			if done, err := s.executeNamed(s.running, stmt, int(stmt.Start)+2); done || err != nil {
+				return true, err
+			}
+		}
+	case call:
+		if n, ok := readNumbering(&s.text, stmt, s.state.db); ok {
+			return true, s.numberQuery(n)
+		}
+		if !s.rules.Mentions(&s.text, stmt) {
+			return true, s.passQueryOf(kind, name, stmt, nil)
+		}
+	}
+	if (kind == executeSQL || kind == immediate) && s.running.noted != nil {
+		if done, err := s.executeNotedSQL(kind, name, stmt, attrs); done {
+			return true, err
+		}
+	}
+	return false, nil
 }
 
 // replaced carries out a statement in place of the client's.

@@ -214,8 +214,13 @@ func (c *Conn) readFresh() ([]byte, int, error) {
 
 // again tells whether err is PeerGone's end of a wait. It ends one only: what the
 // peer has sent before, and the end of the stream, are there to be read.
-func (c *Conn) again(err error) bool {
-	if err == nil || c.looked || !c.gone.Load() || !errors.Is(err, os.ErrDeadlineExceeded) {
+func (c *Conn) again(err error) bool { return err != nil && c.mayRead(err) }
+
+// mayRead is again of an error.
+//
+//go:noinline
+func (c *Conn) mayRead(err error) bool {
+	if c.looked || !c.gone.Load() || !errors.Is(err, os.ErrDeadlineExceeded) {
 		return false
 	}
 	c.looked = true

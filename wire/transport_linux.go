@@ -91,16 +91,23 @@ func (t *rawTransport) readFresh(small bool) ([]byte, int, error) {
 // that call wakes it, so an answer to what it writes cannot be missed, and the
 // poller need not be asked twice.
 func (t *rawTransport) exchange(block []byte, n int, small, answers bool) ([]byte, int, bool, error) {
-	t.rd = rawRead{send: block, size: n, answers: answers, small: small}
+	rd := &t.rd // which is empty
+	rd.send, rd.size, rd.answers, rd.small = block, n, answers, small
 	err := t.rc.Read(t.onRead)
-	rd := &t.rd
 	if rd.send == nil {
 		k, b, err := t.readResult(err)
 		return b, k, true, err
 	}
-	// Not all was written.
-	written, errno := rd.written, rd.errno
-	*rd = rawRead{}
+	return t.exchangeRest(block, n, small, err)
+}
+
+// exchangeRest goes on with an exchange that has not written all, or ended by err. It
+// is apart so that every wait for an answer needs less of a stack.
+//
+//go:noinline
+func (t *rawTransport) exchangeRest(block []byte, n int, small bool, err error) ([]byte, int, bool, error) {
+	written, errno := t.rd.written, t.rd.errno
+	t.rd = rawRead{}
 	switch {
 	case errno != 0:
 		err = t.opError("write", errno)
@@ -236,6 +243,8 @@ func (t *rawTransport) writable(fd uintptr) bool {
 }
 
 // opError dresses an error number as the net package would.
+//
+//go:noinline
 func (t *rawTransport) opError(op string, errno syscall.Errno) error {
 	addr := t.nc.RemoteAddr()
 	return &net.OpError{Op: op, Net: t.nc.LocalAddr().Network(), Source: t.nc.LocalAddr(), Addr: addr, Err: os.NewSyscallError(op, errno)}
