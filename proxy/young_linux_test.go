@@ -134,3 +134,51 @@ func TestHandshakeInTheLastMoment(t *testing.T) {
 		t.Errorf("the session has ended: %v", err)
 	}
 }
+
+// A session that is not let through to the backend is given up before the handshake's
+// time is over.
+func TestConnectingIsBounded(t *testing.T) {
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Close(fd)
+	if err := errors.Join(syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}), syscall.Listen(fd, 0)); err != nil {
+		t.Fatal(err)
+	}
+	name, err := syscall.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: name.(*syscall.SockaddrInet4).Port}
+	b := newBench(t, func(cfg *Config) { cfg.Backend = addr.String() })
+	defer b.close()
+	b.srv.handshake = time.Hour
+	for range 2 { // the kernel keeps a few that are not accepted
+		nc, err := wire.Dial(addr.AddrPort())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer nc.Close()
+	}
+	c := b.dial(nil, nil)
+	defer c.Close()
+	b.eventually("no session connects", func() bool {
+		b.srv.mu.Lock()
+		defer b.srv.mu.Unlock()
+		for ss := range b.srv.sessions {
+			ss.mu.Lock()
+			connects := ss.backend != nil
+			ss.mu.Unlock()
+			if connects {
+				ss.growsUp(dialTimeout)
+			}
+			return connects
+		}
+		return false
+	})
+	if err := c.login(); err == nil || !strings.Contains(err.Error(), "ifmatch: can't connect to the server at "+addr.String()+": i/o timeout") {
+		t.Errorf("the client hears %v", err)
+	}
+	b.ended(0)
+}
