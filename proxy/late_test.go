@@ -2,8 +2,12 @@ package proxy
 
 import (
 	"bytes"
+	"errors"
 	"net"
+	"os"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -95,4 +99,54 @@ func TestBackendCannotBeWatched(t *testing.T) {
 	if got, err := c.query("SELECT 1"); got != "ERROR 1927 (HY000): Connection was killed" {
 		t.Errorf("the client hears %q, %v", got, err)
 	}
+}
+
+// However a backend hangs up, and whether the session is watched by then, about to be, or
+// not yet: its client is not left to wait.
+func TestBackendHangsUpAtAnyAge(t *testing.T) {
+	killed := append([]byte{9, 0, 0, 0}, "\xff\x87\x07#70100"...)
+	ways := []func(nc *net.TCPConn){
+		func(nc *net.TCPConn) { nc.Close() },
+		func(nc *net.TCPConn) { nc.Write(killed); nc.Close() },
+		func(nc *net.TCPConn) { nc.SetLinger(0); nc.Close() },
+		func(nc *net.TCPConn) { nc.CloseWrite() }, // and goes on reading, without an answer
+		func(nc *net.TCPConn) { nc.Write(killed); nc.CloseWrite() },
+	}
+	const step, ages = youth / 5, 12
+	b := newBench(t)
+	defer b.close()
+	var last atomic.Int64
+	b.backend.serve = func(c *wire.Conn, nc net.Conn) {
+		caps, err := authenticate(c)
+		if err != nil {
+			return
+		}
+		n := int(last.Add(1)) - 1
+		over := make(chan struct{})
+		time.AfterFunc(time.Duration(n/len(ways))*step, func() { ways[n%len(ways)](nc.(*net.TCPConn)); close(over) })
+		defer func() { <-over }()
+		for answerCommand(c, caps) == nil {
+		}
+		for {
+			c.ResetSeq()
+			if _, _, err := c.Next(); err != nil {
+				return
+			}
+		}
+	}
+	var wg sync.WaitGroup
+	for range ages * len(ways) {
+		wg.Go(func() {
+			c := b.dial(nil, nil)
+			defer c.Close()
+			var err error
+			for err = c.login(); err == nil; _, err = c.query("SELECT 1") {
+				time.Sleep(step / 3)
+			}
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Error("a client is left to wait")
+			}
+		})
+	}
+	wg.Wait()
 }
