@@ -195,10 +195,23 @@ func TestTheBackendDiesAndComesBack(t *testing.T) {
 			idle := dial(t, p.Addr, "store", plainCaps)
 			lost := make(chan outcome, 1)
 			go func() { lost <- run(busy, "SELECT SLEEP(100)", "") }()
-			if !await(func() bool { return strings.Contains(processes(t, s), "SLEEP(100)") }) {
-				t.Fatal("the statement does not run")
+			// MariaDB's library for C takes the packet of such an error for damage.
+			host, port, _ := net.SplitHostPort(p.Addr)
+			said := make(chan string, 1)
+			go func() {
+				out, _ := server.Client(t, server.FlavorMariaDB, "-h", host, "-P", port, "-u", "root", "store", "-e", "SELECT SLEEP(200)").CombinedOutput()
+				said <- string(out)
+			}()
+			if !await(func() bool {
+				running := processes(t, s)
+				return strings.Contains(running, "SLEEP(100)") && strings.Contains(running, "SLEEP(200)")
+			}) {
+				t.Fatal("the statements do not run")
 			}
 			s.Kill()
+			if out := <-said; !strings.Contains(out, "ERROR 2013") {
+				t.Errorf("the mariadb command: %s, want error 2013", out)
+			}
 			var e *mysql.MySQLError
 			if o := <-lost; !errors.As(o.err, &e) || e.Number != 2013 {
 				t.Errorf("a statement in flight: %v, want error 2013", o.err)

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"log/slog"
 	"slices"
 	"strings"
@@ -190,8 +191,12 @@ func (s *session) endForgotten() error {
 // may hold anything.
 var identity = []string{"program_name", "_client_name", "_client_version", "_pid", "_os", "_platform", "_server_host", "_client_host", "_runtime_version"}
 
+// libmariadb is how MariaDB's library for C names itself among the attributes.
+var libmariadb = []byte("\x0c_client_name\x0alibmariadb")
+
 // keepAttributes keeps what the client says of itself.
 func (s *session) keepAttributes(raw []byte) {
+	s.libmariadb = bytes.Contains(raw, libmariadb)
 	s.attributes = nil
 	if s.srv.sweep == nil {
 		return

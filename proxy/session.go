@@ -44,6 +44,7 @@ type session struct {
 	scramble     []byte // the last challenge of the server
 	user         string
 	account      account
+	libmariadb   bool            // the client's library is MariaDB's for C
 	attributes   []wire.Pair     // what the client says of itself, for reports
 	caps         wire.Capability // of the client and the backend alike, but for what follows
 	strip        bool            // the client did not ask for session tracking, the proxy did
@@ -328,6 +329,11 @@ func (s *session) backendLost(err *backendError) {
 		return
 	}
 	s.log.Warn("backend connection lost", "error", err.err)
+	if s.libmariadb {
+		// It takes a code of the client's own range for damage (2027), and says 2013 by
+		// itself where the connection ends within a statement.
+		return
+	}
 	s.answerError(2013, "HY000", "ifmatch: lost connection to the server during the statement")
 }
 
