@@ -21,6 +21,9 @@ type upserting struct {
 	gone   []metRow   // rows that were read and are not there, and that a SELECT may make anew
 	met    rewrite.Met
 	found  []metRow // the rows that are locked
+
+	victims int // how often the server has ended a deadlock by undoing it
+	misses  int // how often it has met rows that all its looking had not found
 }
 
 // metRow is a row that an upsert may meet.
@@ -58,8 +61,8 @@ func (s *session) upsert(g *guarded) error {
 			return s.orError(failed, err)
 		}
 	}
-	for try := 1; ; try++ {
-		done, err := s.tryUpsert(u, try)
+	for {
+		done, err := s.tryUpsert(u)
 		if done || err != nil {
 			return err
 		}
@@ -78,8 +81,8 @@ func (s *session) beginUpsert() (*wire.ERR, error) {
 // victim begins the proxy's own transaction anew that the server has rolled back to
 // end a deadlock: nothing of it has had an effect, and the client has asked for no
 // transaction of which it would have to hear.
-func (s *session) victim(e *wire.ERR, try int) (again bool, err error) {
-	if !s.own || e.Code != errDeadlock || try >= maxTries {
+func (s *session) victim(u *upserting, e *wire.ERR) (again bool, err error) {
+	if u.victims++; !s.own || e.Code != errDeadlock || u.victims >= maxTries {
 		return false, nil
 	}
 	s.own = false
@@ -89,12 +92,12 @@ func (s *session) victim(e *wire.ERR, try int) (again bool, err error) {
 
 // tryUpsert sends the upsert once. done is false where it is to be sent again: it
 // has had no effect then.
-func (s *session) tryUpsert(u *upserting, try int) (done bool, err error) {
+func (s *session) tryUpsert(u *upserting) (done bool, err error) {
 	if u.locked {
 		if done, failed, err := s.lockMet(u); done || err != nil {
 			return true, err
 		} else if failed != nil {
-			if again, err := s.victim(failed, try); again || err != nil {
+			if again, err := s.victim(u, failed); again || err != nil {
 				return false, err
 			}
 			return true, s.failAside(failed)
@@ -108,7 +111,7 @@ func (s *session) tryUpsert(u *upserting, try int) (done bool, err error) {
 		return true, err
 	}
 	if e != nil && !raised(e) {
-		if again, err := s.victim(e, try); again || err != nil {
+		if again, err := s.victim(u, e); again || err != nil {
 			return false, err
 		}
 		return true, s.failUpsert(e, raw)
@@ -129,7 +132,11 @@ func (s *session) tryUpsert(u *upserting, try int) (done bool, err error) {
 			return true, s.succeedUpsert(u, &ok, p)
 		}
 	}
-	if try >= maxTries {
+	// A row that is met before all are looked for says nothing yet, nor does a deadlock.
+	if u.locked && (u.sought || u.plan.Rows() > 0 || !u.plan.Finds()) {
+		u.misses++
+	}
+	if u.misses >= maxTries {
 		if c := s.onlyStale(u); c != nil {
 			return true, s.conflict(c)
 		}
