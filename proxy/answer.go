@@ -382,16 +382,18 @@ func (s *session) thisEOF() (wire.EOF, []byte, error) {
 
 // relayToEnd passes packets on up to and with the one that ends the rows.
 func (s *session) relayToEnd(a *answer) (more bool, err error) {
-	first, _, err := s.backend.PassRows(s.client)
-	if err != nil {
-		return false, s.side(err)
+	var first byte
+	for reported := true; reported; {
+		if first, _, err = s.backend.PassRows(s.client); err != nil {
+			return false, s.side(err)
+		}
+		if reported = first == wire.ERRHeader; reported {
+			if reported, err = s.passProgress(); err != nil {
+				return false, err
+			}
+		}
 	}
 	if first == wire.ERRHeader {
-		if reported, err := s.passProgress(); err != nil {
-			return false, err
-		} else if reported {
-			return s.relayToEnd(a)
-		}
 		a.failed, err = s.passERR()
 		return false, err
 	}
