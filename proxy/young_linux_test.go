@@ -24,39 +24,16 @@ func TestBackendUnreachable(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer syscall.Close(fd)
-			if err := syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
-				t.Fatal(err)
-			}
-			if test.listen {
-				if err := syscall.Listen(fd, 0); err != nil {
-					t.Fatal(err)
-				}
-			}
-			name, err := syscall.Getsockname(fd)
-			if err != nil {
-				t.Fatal(err)
-			}
-			addr := net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: name.(*syscall.SockaddrInet4).Port}
+			addr := boundPort(t, test.listen)
 			b := newBench(t, func(cfg *Config) { cfg.Backend = addr.String() })
 			defer b.close()
 			if test.listen {
 				b.srv.handshake = short
-				for range 2 { // the kernel keeps a few that are not accepted
-					nc, err := wire.Dial(addr.AddrPort())
-					if err != nil {
-						t.Fatal(err)
-					}
-					defer nc.Close()
-				}
+				defer fillBacklog(t, addr)()
 			}
 			c := b.dial(nil, nil)
 			defer c.Close()
-			err = c.login()
+			err := c.login()
 			if err == nil || !strings.Contains(err.Error(), "ifmatch: can't connect to the server at "+addr.String()+": ") || !strings.Contains(err.Error(), test.text) {
 				t.Errorf("the client hears %v", err)
 			}
@@ -138,29 +115,11 @@ func TestHandshakeInTheLastMoment(t *testing.T) {
 // A session that is not let through to the backend is given up before the handshake's
 // time is over.
 func TestConnectingIsBounded(t *testing.T) {
-	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer syscall.Close(fd)
-	if err := errors.Join(syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}), syscall.Listen(fd, 0)); err != nil {
-		t.Fatal(err)
-	}
-	name, err := syscall.Getsockname(fd)
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: name.(*syscall.SockaddrInet4).Port}
+	addr := boundPort(t, true)
 	b := newBench(t, func(cfg *Config) { cfg.Backend = addr.String() })
 	defer b.close()
 	b.srv.handshake = time.Hour
-	for range 2 { // the kernel keeps a few that are not accepted
-		nc, err := wire.Dial(addr.AddrPort())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer nc.Close()
-	}
+	defer fillBacklog(t, addr)()
 	c := b.dial(nil, nil)
 	defer c.Close()
 	b.eventually("no session connects", func() bool {
@@ -181,4 +140,47 @@ func TestConnectingIsBounded(t *testing.T) {
 		t.Errorf("the client hears %v", err)
 	}
 	b.ended(0)
+}
+
+// boundPort gives a port at which nobody is let in: one that is taken and, where listen
+// is not set, refuses.
+func boundPort(t *testing.T, listen bool) *net.TCPAddr {
+	t.Helper()
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { syscall.Close(fd) })
+	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	if listen {
+		if err := syscall.Listen(fd, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	name, err := syscall.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: name.(*syscall.SockaddrInet4).Port}
+}
+
+// fillBacklog takes the places of those that are not accepted, of which the kernel keeps
+// a few, until free is called.
+func fillBacklog(t *testing.T, addr *net.TCPAddr) (free func()) {
+	t.Helper()
+	var taken []net.Conn
+	for range 2 {
+		nc, err := wire.Dial(addr.AddrPort())
+		if err != nil {
+			t.Fatal(err)
+		}
+		taken = append(taken, nc)
+	}
+	return func() {
+		for _, nc := range taken {
+			nc.Close()
+		}
+	}
 }
