@@ -14,21 +14,21 @@ type mutant struct {
 var mutants = []mutant{
 	{
 		name: "the predicate on the version",
-		file: "rewrite/render.go",
+		file: "rewrite/render_guard.go",
 		old:  "\tif w.Table.Version != nil {\n\t\tw.versionGuard(w.Table.Version)\n\t}\n\tw.statusGuard()\n",
 		new:  "\tw.statusGuard()\n",
 		pkg:  "./integration", test: "TestExpectation/mariadb",
 	},
 	{
 		name: "the predicate on the version, in the bytes that are sent",
-		file: "rewrite/render.go",
+		file: "rewrite/render_guard.go",
 		old:  "\tif w.Table.Version != nil {\n\t\tw.versionGuard(w.Table.Version)\n\t}\n\tw.statusGuard()\n",
 		new:  "\tw.statusGuard()\n",
 		pkg:  "./rewrite", test: "TestGolden",
 	},
 	{
 		name: "the predicate on the status",
-		file: "rewrite/render.go",
+		file: "rewrite/render_guard.go",
 		old:  "\t\tw.versionGuard(w.Table.Version)\n\t}\n\tw.statusGuard()\n}\n",
 		new:  "\t\tw.versionGuard(w.Table.Version)\n\t}\n}\n",
 		pkg:  "./integration", test: "TestStatus/mariadb",
