@@ -3,6 +3,7 @@ package proxy
 import (
 	"errors"
 
+	"ifmatch/control"
 	"ifmatch/wire"
 )
 
@@ -216,7 +217,7 @@ func (s *session) noteERR(failed *wire.ERR) {
 	case 1213, 1614, 1180, 3101: // deadlock, XA rollback, error during COMMIT
 		s.status &^= wire.StatusInTrans
 		s.tx.ended()
-		s.takingsEnded(s.reads.end(uncertain))
+		s.takingsEnded(s.reads.end(control.Uncertain))
 	case 1205, // lock wait timeout: innodb_rollback_on_timeout decides what it undoes
 		1206, // no room for locks
 		1020: // a row is newer than the snapshot (MariaDB's innodb_snapshot_isolation)

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"slices"
 
+	"ifmatch/control"
 	"ifmatch/rewrite"
 	"ifmatch/sqltext"
 	"ifmatch/wire"
@@ -74,9 +75,9 @@ func (s *session) bulkStatement(st *statement, p []byte) error {
 		return err
 	}
 	switch {
-	case st.own, st.kind == showDiagnosis:
+	case st.own, st.kind == control.ShowDiagnosis:
 		return s.orError(&unsupportedInBulk, nil)
-	case st.kind == call, st.kind == executeSQL, st.kind == immediate, st.kind == prepareSQL:
+	case st.kind == control.Call, st.kind == control.Execute, st.kind == control.Immediate, st.kind == control.Prepare:
 		// No server executes these in bulk; should one do so, they are not judged row by row.
 		return s.orError(&unsupportedInBulk, nil)
 	}

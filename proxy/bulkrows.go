@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"ifmatch/control"
 	"ifmatch/rewrite"
 	"ifmatch/sqltext"
 	"ifmatch/wire"
@@ -106,7 +107,7 @@ func (s *session) diagnoseFailed(p []byte) *diagnosis {
 
 // eachRow executes the rows one after the other until one fails, of which failed is
 // the error packet. The client hears of none of it.
-func (s *session) eachRow(b *bulk, ends ending) (g *gathered, failed []byte, err error) {
+func (s *session) eachRow(b *bulk, ends control.Ending) (g *gathered, failed []byte, err error) {
 	g = &gathered{}
 	var e wire.BulkExecute
 	if err := b.rows(&e); err != nil {
@@ -264,7 +265,7 @@ func (s *session) beginBulk(own bool) (*wire.ERR, error) {
 	}
 	_, failed, err := s.ask([]byte("SAVEPOINT `" + bulkSavepoint + "`"))
 	if failed == nil && err == nil {
-		s.settleSavepoint(savepoint, bulkSavepoint)
+		s.settleSavepoint(control.Savepoint, bulkSavepoint)
 	}
 	return failed, err
 }
@@ -284,7 +285,7 @@ func (s *session) endBulk(st *statement, g *gathered, whole, own bool) (diag *di
 	}
 	var refused *wire.ERR
 	if own {
-		s.ends = committed
+		s.ends = control.Committed
 		_, refused, err = s.ask([]byte(commitOnly))
 		if refused != nil && err == nil {
 			err = s.undoBulk(true)
@@ -292,7 +293,7 @@ func (s *session) endBulk(st *statement, g *gathered, whole, own bool) (diag *di
 	} else {
 		_, refused, err = s.ask([]byte("RELEASE SAVEPOINT `" + bulkSavepoint + "`"))
 		if refused == nil && err == nil {
-			s.settleSavepoint(release, bulkSavepoint)
+			s.settleSavepoint(control.Release, bulkSavepoint)
 		}
 	}
 	if err != nil || refused == nil {
@@ -320,7 +321,7 @@ func (s *session) numberBulk(g *gathered) error {
 // undoBulk takes back the rows before one that has failed.
 func (s *session) undoBulk(own bool) error {
 	if own {
-		s.ends = rolledBack
+		s.ends = control.RolledBack
 		_, failed, err := s.ask([]byte(rollbackOnly))
 		for try := 1; failed != nil && err == nil; try++ { // KILL QUERY may have met it
 			if try == maxTries {
@@ -350,9 +351,9 @@ func (s *session) undoBulk(own bool) error {
 	if err != nil {
 		return err
 	}
-	s.settleSavepoint(rollbackTo, bulkSavepoint)
+	s.settleSavepoint(control.RollbackTo, bulkSavepoint)
 	if _, failed, err = s.ask([]byte("RELEASE SAVEPOINT `" + bulkSavepoint + "`")); failed == nil && err == nil {
-		s.settleSavepoint(release, bulkSavepoint)
+		s.settleSavepoint(control.Release, bulkSavepoint)
 	}
 	return err
 }

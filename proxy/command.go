@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 
+	"ifmatch/control"
 	"ifmatch/sqltext"
 	"ifmatch/wire"
 )
@@ -177,7 +178,7 @@ func (s *session) setOption() error {
 // reset passes COM_RESET_CONNECTION. The server rolls back and forgets, and so
 // does the proxy.
 func (s *session) reset() error {
-	s.ends = rolledBack
+	s.ends = control.RolledBack
 	ok, err := s.single()
 	if ok {
 		s.forget()
@@ -207,7 +208,7 @@ func (s *session) changeUser() error {
 	if err != nil {
 		return err
 	}
-	s.ends = rolledBack
+	s.ends = control.RolledBack
 	if change.Plugin == plainSHA256 && s.oneSided() {
 		change.Plugin, change.Auth = otherPlugin, nil
 		p = change.Append([]byte{byte(wire.ComChangeUser)}, s.caps)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strings"
 
+	"ifmatch/control"
 	"ifmatch/rewrite"
 	"ifmatch/sqltext"
 	"ifmatch/wire"
@@ -19,8 +20,8 @@ type dynamic struct {
 	// st is how the proxy executes it, of one that it guards or whose rows it notes: as a
 	// statement of the binary protocol, of which the client knows nothing.
 	st     *statement
-	kindOf control // prepareSQL or immediate
-	odd    bool    // something stands behind the text, and PREPARE will leave the one of that name
+	kindOf control.Kind // prepareSQL or immediate
+	odd    bool         // something stands behind the text, and PREPARE will leave the one of that name
 	// barred is set where the server has, by its name, a statement in its place that fails:
 	// a routine may execute it, out of sight.
 	barred bool
@@ -29,14 +30,14 @@ type dynamic struct {
 
 // verdict is what the rules say of a text that is prepared at SQL level.
 type verdict struct {
-	watched *rewrite.Plan // of one that is observed
-	refused string        // why it must not be executed, or ""
-	held    bool          // it is to be guarded
-	inserts bool          // it passes, and its rows will have been read
-	ddl     bool          // it may change what the rules rest on
-	ends    ending        // what it means for an open transaction if it ends that
-	kind    control       // of its only statement
-	changes changes       // what it changes of what the session knows
+	watched *rewrite.Plan   // of one that is observed
+	refused string          // why it must not be executed, or ""
+	held    bool            // it is to be guarded
+	inserts bool            // it passes, and its rows will have been read
+	ddl     bool            // it may change what the rules rest on
+	ends    control.Ending  // what it means for an open transaction if it ends that
+	kind    control.Kind    // of its only statement
+	changes control.Changes // what it changes of what the session knows
 	// noted is the plan of a SELECT whose rows are remembered. Once the server has
 	// prepared it, it has the columns in it that were added.
 	noted *rewrite.Plan
@@ -48,11 +49,11 @@ type verdict struct {
 
 // dynamic judges the text of PREPARE and EXECUTE IMMEDIATE before the server
 // sees it. done is true where the client has its answer.
-func (s *session) dynamic(kind control, name string, stmt sqltext.Span) (done bool, err error) {
+func (s *session) dynamic(kind control.Kind, name string, stmt sqltext.Span) (done bool, err error) {
 	s.running = dynamic{}
 	t := &s.text
 	at := int(stmt.Start) + 2 // EXECUTE IMMEDIATE text
-	if kind == prepareSQL {
+	if kind == control.Prepare {
 		at = int(stmt.Start) + 3 // PREPARE name FROM text
 	}
 	if at >= int(stmt.End) {
@@ -62,8 +63,8 @@ func (s *session) dynamic(kind control, name string, stmt sqltext.Span) (done bo
 	if (!single || t.Tokens[at].Kind != sqltext.String) && !s.enforces() {
 		// The server is not asked for a text that would not be refused.
 		s.running = s.notJudged()
-		s.ends = uncertain
-		if kind == immediate {
+		s.ends = control.Uncertain
+		if kind == control.Immediate {
 			s.observeDynamic()
 		}
 		return false, nil
@@ -88,7 +89,7 @@ func (s *session) dynamic(kind control, name string, stmt sqltext.Span) (done bo
 	}
 	d := dynamic{sql: string(sql), db: s.state.db, lex: s.state.lex, kindOf: kind, odd: at+1 < int(stmt.End), generation: s.rules.Generation}
 	d.verdict = s.judge(&d)
-	if kind == prepareSQL {
+	if kind == control.Prepare {
 		// Preparing writes nothing: it is EXECUTE that is refused. Until the server
 		// has prepared it the name may stand for what it stood for before.
 		s.running = d
@@ -160,7 +161,7 @@ func (s *session) prepareNoted(name string, stmt sqltext.Span, attrs []byte) err
 
 // executeNotedSQL carries out EXECUTE or EXECUTE IMMEDIATE of a SELECT whose rows are
 // remembered.
-func (s *session) executeNotedSQL(kind control, name string, stmt sqltext.Span, attrs []byte) (done bool, err error) {
+func (s *session) executeNotedSQL(kind control.Kind, name string, stmt sqltext.Span, attrs []byte) (done bool, err error) {
 	d := s.running
 	capture := d.noted.Capture()
 	dirty, err := s.readsUncommitted()
@@ -168,7 +169,7 @@ func (s *session) executeNotedSQL(kind control, name string, stmt sqltext.Span, 
 		return true, err
 	}
 	sql := s.text.SQL
-	if kind == immediate {
+	if kind == control.Immediate {
 		if dirty {
 			return false, nil
 		}
@@ -189,15 +190,15 @@ func (s *session) executeNotedSQL(kind control, name string, stmt sqltext.Span, 
 			return true, err
 		}
 	}
-	s.state.stale, s.isolation.known = true, s.isolation.known && kind == executeSQL
+	s.state.stale, s.isolation.known = true, s.isolation.known && kind == control.Execute
 	return true, s.answered()
 }
 
 // executeUnnoted executes the SELECT as the client wrote it, after the server has
 // refused the columns that were added.
-func (s *session) executeUnnoted(kind control, name string, d dynamic, attrs []byte) error {
+func (s *session) executeUnnoted(kind control.Kind, name string, d dynamic, attrs []byte) error {
 	s.srv.counters.uncaptured.Add(1)
-	if kind == executeSQL {
+	if kind == control.Execute {
 		again, _ := s.literal([]byte(d.sql))
 		_, failed, err := s.ask(append([]byte("PREPARE "+quoted(name)+" FROM "), again...))
 		if err != nil {
@@ -294,16 +295,16 @@ func (s *session) judge(d *dynamic) verdict {
 	enforces := s.enforces()
 	all := t.Statements(nil)
 	for _, stmt := range all {
-		kind, name := classify(&t, stmt)
-		if v.ends = s.endingOf(&t, stmt, kind, name); kind == begin || kind == savepoint || kind == rollbackTo || kind == release {
-			v.ends = uncertain
+		kind, name := control.Classify(&t, stmt)
+		if v.ends = s.endingOf(&t, stmt, kind, name); kind == control.Begin || kind == control.Savepoint || kind == control.RollbackTo || kind == control.Release {
+			v.ends = control.Uncertain
 		}
-		v.kind, v.changes = kind, changesOf(kind, &t, stmt)
+		v.kind, v.changes = kind, control.ChangesOf(kind, &t, stmt)
 		switch {
 		case !enforces:
-		case kind == setOwn:
+		case kind == control.SetOwn:
 			return verdict{refused: "SET @ifmatch cannot be prepared at SQL level"}
-		case kind == prepareSQL, kind == immediate:
+		case kind == control.Prepare, kind == control.Immediate:
 			return verdict{refused: "PREPARE within a prepared text cannot be judged"}
 		}
 		plan := s.rules.Plan(&t, stmt, s.env(d.db)).For(&t)
@@ -320,7 +321,7 @@ func (s *session) judge(d *dynamic) verdict {
 				v.held = true
 			}
 		}
-		if n, ok := readNumbering(&t, stmt, d.db); ok && kind == call && len(all) == 1 {
+		if n, ok := readNumbering(&t, stmt, d.db); ok && kind == control.Call && len(all) == 1 {
 			v.counts, v.countsIn = &n, &t
 		}
 		v.held = v.held || plan.HoldsInitial()

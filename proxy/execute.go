@@ -6,6 +6,7 @@ import (
 	"math"
 	"strconv"
 
+	"ifmatch/control"
 	"ifmatch/sqltext"
 	"ifmatch/wire"
 )
@@ -79,7 +80,7 @@ func (s *session) dropLong(st *statement) error {
 // executeStatement judges an execution and carries it out.
 func (s *session) executeStatement(st *statement, p []byte) error {
 	s.recall(st.text, st.kind, true)
-	if st.kind != showDiagnosis {
+	if st.kind != control.ShowDiagnosis {
 		if err := s.settleShaken(); err != nil {
 			return err
 		}
@@ -89,7 +90,7 @@ func (s *session) executeStatement(st *statement, p []byte) error {
 			return err
 		}
 	}
-	if st.own || st.kind == showDiagnosis && s.diag != nil {
+	if st.own || st.kind == control.ShowDiagnosis && s.diag != nil {
 		if t, ok := s.ownTable(st); ok {
 			return s.answerBinary(t)
 		}
@@ -103,10 +104,10 @@ func (s *session) executeStatement(st *statement, p []byte) error {
 // admit holds a statement that is to be executed against the rules in force. done is
 // true where the client has its answer.
 func (s *session) admit(st *statement) (done bool, err error) {
-	if st.kind != showDiagnosis {
+	if st.kind != control.ShowDiagnosis {
 		s.diag = nil
 	}
-	s.ends = uncertain
+	s.ends = control.Uncertain
 	if st.text != nil {
 		s.ends = s.endingOf(st.text, st.stmt, st.kind, st.name)
 	}
@@ -135,7 +136,7 @@ func (s *session) carryOut(st *statement, p []byte) (err error) {
 	if st.numbering != nil {
 		return s.executeNumbering(st, p)
 	}
-	if st.kind == executeSQL {
+	if st.kind == control.Execute {
 		if done, err := s.executeDynamic(st.name); done {
 			return err
 		}
@@ -161,13 +162,13 @@ func (s *session) executePlain(st *statement, p []byte) error {
 		switch {
 		case err == nil:
 			st.types, typed = s.exec.Types(st.types[:0]), true
-		case st.kind == setOwn:
+		case st.kind == control.SetOwn:
 			return err
 		case !errors.Is(err, wire.ErrParamTypes):
 			// The server will say what it thinks of it.
 		}
 	}
-	if st.kind == setOwn {
+	if st.kind == control.SetOwn {
 		s.bindValues(st)
 		if refused := s.takeVariables(st.stmt, s.values); refused != "" && s.enforces() {
 			return s.refuse(nil, "hint", refused)
@@ -209,7 +210,7 @@ func (s *session) executePlain(st *statement, p []byte) error {
 		s.reads.writesUntold()
 	}
 	s.renewObserved()
-	if (st.ddl || st.kind == executeSQL && s.running.ddl) && a.failed == nil {
+	if (st.ddl || st.kind == control.Execute && s.running.ddl) && a.failed == nil {
 		s.changed()
 	}
 	return s.answered()

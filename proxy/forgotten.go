@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"ifmatch/control"
 	"ifmatch/sqltext"
 	"ifmatch/wire"
 )
@@ -78,9 +79,9 @@ func (r *recalled) shape() string {
 
 // recall keeps the statement at hand where a transaction is open, or may be opened
 // by it. t is nil where it cannot be read.
-func (s *session) recall(t *sqltext.Text, kind control, prepared bool) {
+func (s *session) recall(t *sqltext.Text, kind control.Kind, prepared bool) {
 	r := &s.recent
-	if s.srv.sweep == nil || kind == plain && !s.status.Has(wire.StatusInTrans) && s.status.Has(wire.StatusAutocommit) && !opens(t) {
+	if s.srv.sweep == nil || kind == control.Plain && !s.status.Has(wire.StatusInTrans) && s.status.Has(wire.StatusAutocommit) && !opens(t) {
 		r.known = false
 		return
 	}

@@ -1,8 +1,7 @@
 package proxy
 
 import (
-	"strings"
-
+	"ifmatch/control"
 	"ifmatch/rewrite"
 	"ifmatch/sqltext"
 )
@@ -25,30 +24,6 @@ func (s *session) expectation() (hint []sqltext.Pair, refused string) {
 	return nil, "the statement has several hints"
 }
 
-// The user variables by which a client speaks to the proxy.
-const (
-	hintVariable    = "ifmatch"         // the expectation of the next guarded write
-	contextVariable = "ifmatch_context" // whose requests follow
-)
-
-// ownVariable gives the user variable of the proxy's that token i is, in any way
-// of writing it, or "".
-func ownVariable(t *sqltext.Text, i int) string {
-	if t.Tokens[i].Kind != sqltext.UserVar {
-		return ""
-	}
-	b := t.Bytes(i)[1:]
-	if len(b) >= 2 && (b[0] == '`' || b[0] == '\'' || b[0] == '"') {
-		b = b[1 : len(b)-1]
-	}
-	for _, name := range [...]string{hintVariable, contextVariable} {
-		if len(b) == len(name) && strings.EqualFold(string(b), name) {
-			return name
-		}
-	}
-	return ""
-}
-
 // takeVariables reads SET @ifmatch = … and SET @ifmatch_context = …, of a literal
 // or parameter. It gives the reason where it cannot.
 func (s *session) takeVariables(stmt sqltext.Span, params []rewrite.Value) (refused string) {
@@ -57,7 +32,7 @@ func (s *session) takeVariables(stmt sqltext.Span, params []rewrite.Value) (refu
 		if t.Tokens[i].Kind == sqltext.Param {
 			param++
 		}
-		name := ownVariable(t, i)
+		name := control.OwnVariable(t, i)
 		if name == "" || !t.IsOp(i+1, "=") && !t.IsOp(i+1, ":=") {
 			continue
 		}
@@ -69,7 +44,7 @@ func (s *session) takeVariables(stmt sqltext.Span, params []rewrite.Value) (refu
 		if refused != "" {
 			return "SET @" + name + refused
 		}
-		if name == contextVariable {
+		if name == control.ContextVariable {
 			if value.Kind != rewrite.Text && value.Kind != rewrite.Integer && value.Kind != rewrite.Null {
 				return "SET @" + name + " takes a string, as 'user-42'"
 			}

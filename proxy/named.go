@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strings"
 
+	"ifmatch/control"
 	"ifmatch/rewrite"
 	"ifmatch/sqltext"
 	"ifmatch/wire"
@@ -254,7 +255,7 @@ func (s *session) executeNamed(d dynamic, stmt sqltext.Span, at int) (done bool,
 		return true, s.refuse(nil, "dynamic", refused)
 	case len(s.exec.Params) != st.params-st.added():
 		verb := "EXECUTE"
-		if d.kindOf == immediate {
+		if d.kindOf == control.Immediate {
 			verb = "EXECUTE IMMEDIATE"
 		}
 		return true, s.answerError(1210, "HY000", "Incorrect arguments to "+verb)

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 
+	"ifmatch/control"
 	"ifmatch/ledger"
 	"ifmatch/rewrite"
 	"ifmatch/sqltext"
@@ -143,7 +144,7 @@ func (s *session) renumber(st *statement) string {
 	if st.numbered != nil {
 		text = st.numbered.text
 	}
-	if text == nil || st.kind != plain || st.numbered == nil && st.counted == nil {
+	if text == nil || st.kind != control.Plain || st.numbered == nil && st.counted == nil {
 		return ""
 	}
 	plan := s.plan(text, text.Statements(nil)[0], st.db)

@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"ifmatch/control"
 	"ifmatch/policy"
 	"ifmatch/rewrite"
 	"ifmatch/sqltext"
@@ -50,7 +51,7 @@ var unjudged = &rewrite.Plan{Verdict: rewrite.Refuse}
 
 // notJudged is a text that was prepared at SQL level while nothing is enforced.
 func (s *session) notJudged() dynamic {
-	return dynamic{generation: s.rules.Generation, unjudged: true, verdict: verdict{ends: uncertain, watched: unjudged}}
+	return dynamic{generation: s.rules.Generation, unjudged: true, verdict: verdict{ends: control.Uncertain, watched: unjudged}}
 }
 
 // observeDynamic counts a statement that was prepared at SQL level and would not
@@ -70,7 +71,7 @@ func (s *session) observeDynamic() {
 }
 
 // observeQuery carries out an observed statement of the text protocol.
-func (s *session) observeQuery(plan *rewrite.Plan, kind control, name string, stmt sqltext.Span) error {
+func (s *session) observeQuery(plan *rewrite.Plan, kind control.Kind, name string, stmt sqltext.Span) error {
 	o := s.beginObserved(plan.Observed(), &s.text, nil)
 	if o == nil {
 		return s.passQueryOf(kind, name, stmt, plan)

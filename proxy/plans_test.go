@@ -4,6 +4,7 @@ import (
 	"sync"
 	"testing"
 
+	"ifmatch/control"
 	"ifmatch/rewrite"
 )
 
@@ -27,7 +28,7 @@ func BenchmarkPlanHit(b *testing.B) {
 					b.Fatal(err)
 				}
 				s.spans = s.text.Statements(s.spans[:0])
-				classify(&s.text, s.spans[0])
+				control.Classify(&s.text, s.spans[0])
 				if !s.rules.Mentions(&s.text, s.spans[0]) {
 					return
 				}

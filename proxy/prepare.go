@@ -3,6 +3,7 @@ package proxy
 import (
 	"bytes"
 
+	"ifmatch/control"
 	"ifmatch/rewrite"
 	"ifmatch/sqltext"
 	"ifmatch/wire"
@@ -16,9 +17,9 @@ type statement struct {
 	text    *sqltext.Text
 	stmt    sqltext.Span
 	db      string // database in which it was prepared, which its names belong to
-	kind    control
+	kind    control.Kind
 	name    string // of a savepoint and the like
-	changes changes
+	changes control.Changes
 	own     bool // the proxy answers it itself
 	unread  bool // it cannot be read, and names a guarded table: it is executed while nothing is enforced
 	fickle  bool // how it is read depends on modes or character set
@@ -90,10 +91,10 @@ func (s *session) prepare() error {
 	} else if refused != nil {
 		return s.refuse(refused.Table, "statement", refused.Reason)
 	}
-	if st.kind == showIfmatch || st.kind == showDiagnosis && s.diag != nil {
+	if st.kind == control.ShowIfmatch || st.kind == control.ShowDiagnosis && s.diag != nil {
 		return s.prepareOwn(st)
 	}
-	if st.kind != showDiagnosis {
+	if st.kind != control.ShowDiagnosis {
 		s.diag = nil
 	}
 	if st.plan == nil && st.hidden() == 0 && st.added() == 0 {
@@ -132,8 +133,8 @@ func (s *session) prepareInDoom(sql []byte) (done bool, err error) {
 	t, err := copyText(sql, &s.state.lex)
 	if err == nil {
 		if spans := t.Statements(nil); len(spans) == 1 {
-			switch kind, _ := classify(t, spans[0]); kind {
-			case rollback, rollbackTo, commit, begin, xaEnd, xaRollback, showDiagnosis:
+			switch kind, _ := control.Classify(t, spans[0]); kind {
+			case control.Rollback, control.RollbackTo, control.Commit, control.Begin, control.XAEnd, control.XARollback, control.ShowDiagnosis:
 				return false, nil
 			}
 		}
@@ -162,9 +163,9 @@ func (s *session) planStatement(st *statement) (refused *rewrite.Plan) {
 		return nil
 	}
 	st.stmt = spans[0]
-	st.kind, st.name = classify(st.text, st.stmt)
+	st.kind, st.name = control.Classify(st.text, st.stmt)
 	switch st.kind {
-	case prepareSQL, immediate:
+	case control.Prepare, control.Immediate:
 		if !s.enforces() {
 			st.watched = unjudged
 			return nil
@@ -173,14 +174,14 @@ func (s *session) planStatement(st *statement) (refused *rewrite.Plan) {
 		st.refused = "PREPARE within a prepared statement cannot be judged"
 		return nil
 	}
-	st.changes = changesOf(st.kind, st.text, st.stmt)
-	if st.kind == call {
+	st.changes = control.ChangesOf(st.kind, st.text, st.stmt)
+	if st.kind == control.Call {
 		if n, ok := readNumbering(st.text, st.stmt, st.db); ok {
 			st.numbering = &n
 			return s.lacksLedger()
 		}
 	}
-	if st.kind == plain && !s.rules.Mentions(st.text, st.stmt) {
+	if st.kind == control.Plain && !s.rules.Mentions(st.text, st.stmt) {
 		return nil
 	}
 	plan := s.plan(st.text, st.stmt, st.db)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strings"
 
+	"ifmatch/control"
 	"ifmatch/rewrite"
 	"ifmatch/sqltext"
 	"ifmatch/wire"
@@ -87,10 +88,10 @@ func (s *session) unlexed(sql []byte) error {
 // sendsUnread says that what is sent next was not read: it may change modes and
 // character set, and do anything to the transaction.
 func (s *session) sendsUnread() {
-	s.recall(nil, set, false)
+	s.recall(nil, control.Set, false)
 	s.state.unseen()
 	s.reads.doubt = s.reads.open
-	s.ends = uncertain
+	s.ends = control.Uncertain
 }
 
 // several carries out a text of several statements. Where none concerns the
@@ -103,11 +104,11 @@ func (s *session) several(attrs, sql []byte) error {
 	}
 	concern := s.tx.doomed != nil
 	for _, span := range s.spans {
-		kind, _ := classify(&s.text, span)
-		concern = concern || kind != plain || s.rules.Mentions(&s.text, span)
+		kind, _ := control.Classify(&s.text, span)
+		concern = concern || kind != control.Plain || s.rules.Mentions(&s.text, span)
 	}
 	if !concern {
-		s.recall(&s.text, plain, false)
+		s.recall(&s.text, control.Plain, false)
 		return s.passQuery()
 	}
 	defer func() { s.more = false }()
@@ -171,12 +172,12 @@ func (s *session) unlexedRest(attrs, sql []byte) error {
 
 // statement carries out one statement, which is the whole of s.text.
 func (s *session) statement(attrs []byte, stmt sqltext.Span) error {
-	kind, name := classify(&s.text, stmt)
+	kind, name := control.Classify(&s.text, stmt)
 	s.recall(&s.text, kind, false)
-	if kind == showDiagnosis && s.diag != nil && !s.text.Is(int(stmt.Start), "GET") {
+	if kind == control.ShowDiagnosis && s.diag != nil && !s.text.Is(int(stmt.Start), "GET") {
 		return s.answerTable(s.diagnostics(&s.text, stmt))
 	}
-	if kind != showIfmatch && kind != showDiagnosis {
+	if kind != control.ShowIfmatch && kind != control.ShowDiagnosis {
 		if err := s.settleShaken(); err != nil {
 			return err
 		}
@@ -186,7 +187,7 @@ func (s *session) statement(attrs []byte, stmt sqltext.Span) error {
 			return err
 		}
 	}
-	if kind != showIfmatch && kind != showDiagnosis {
+	if kind != control.ShowIfmatch && kind != control.ShowDiagnosis {
 		if s.diag != nil {
 			if sql, found := s.withRowCount(&s.text, stmt); found {
 				s.diag = nil
@@ -197,11 +198,11 @@ func (s *session) statement(attrs []byte, stmt sqltext.Span) error {
 	}
 	s.ends = s.endingOf(&s.text, stmt, kind, name)
 	switch kind {
-	case plain, block, begin, commit, rollback, rollbackTo, savepoint, release, use, set, lockTables, unlockTables:
+	case control.Plain, control.Block, control.Begin, control.Commit, control.Rollback, control.RollbackTo, control.Savepoint, control.Release, control.Use, control.Set, control.LockTables, control.UnlockTables:
 		if !s.rules.Mentions(&s.text, stmt) {
 			return s.passQueryOf(kind, name, stmt, nil)
 		}
-	case showIfmatch, setOwn, prepareSQL, immediate, executeSQL, call:
+	case control.ShowIfmatch, control.SetOwn, control.Prepare, control.Immediate, control.Execute, control.Call:
 		if done, err := s.uncommon(kind, name, stmt, attrs); done || err != nil {
 			return err
 		}
@@ -244,36 +245,36 @@ func (s *session) statement(attrs []byte, stmt sqltext.Span) error {
 
 // uncommon is the part of statement that is about kinds of which there are few: it
 // would take room on the stack of each session.
-func (s *session) uncommon(kind control, name string, stmt sqltext.Span, attrs []byte) (done bool, err error) {
+func (s *session) uncommon(kind control.Kind, name string, stmt sqltext.Span, attrs []byte) (done bool, err error) {
 	switch kind {
-	case showIfmatch:
+	case control.ShowIfmatch:
 		if t, ok := s.show(name); ok {
 			return true, s.answerTable(t)
 		}
 		return true, s.noSuchShow()
-	case setOwn:
+	case control.SetOwn:
 		if refused := s.takeVariables(stmt, nil); refused != "" && s.enforces() {
 			return true, s.refuse(nil, "hint", refused)
 		}
-	case prepareSQL, immediate:
+	case control.Prepare, control.Immediate:
 		if done, err := s.dynamic(kind, name, stmt); done {
 			return true, err
 		}
-		if kind == prepareSQL && s.running.noted != nil {
+		if kind == control.Prepare && s.running.noted != nil {
 			return true, s.prepareNoted(name, stmt, attrs)
 		}
-		if kind == prepareSQL && (s.running.bars() || s.running.inserts) {
+		if kind == control.Prepare && (s.running.bars() || s.running.inserts) {
 			return true, s.prepareNamed(name)
 		}
-		if kind == immediate && s.running.counts != nil {
+		if kind == control.Immediate && s.running.counts != nil {
 			return true, s.numberNamed(stmt, int(stmt.Start)+3)
 		}
-		if kind == immediate && (s.running.held || s.running.inserts) {
+		if kind == control.Immediate && (s.running.held || s.running.inserts) {
 			if done, err := s.executeImmediate(stmt, int(stmt.Start)+3); done || err != nil {
 				return true, err
 			}
 		}
-	case executeSQL:
+	case control.Execute:
 		if done, err := s.executeDynamic(name); done {
 			return true, err
 		}
@@ -285,7 +286,7 @@ func (s *session) uncommon(kind control, name string, stmt sqltext.Span, attrs [
 				return true, err
 			}
 		}
-	case call:
+	case control.Call:
 		if n, ok := readNumbering(&s.text, stmt, s.state.db); ok {
 			return true, s.numberQuery(n)
 		}
@@ -293,7 +294,7 @@ func (s *session) uncommon(kind control, name string, stmt sqltext.Span, attrs [
 			return true, s.passQueryOf(kind, name, stmt, nil)
 		}
 	}
-	if (kind == executeSQL || kind == immediate) && s.running.noted != nil {
+	if (kind == control.Execute || kind == control.Immediate) && s.running.noted != nil {
 		if done, err := s.executeNotedSQL(kind, name, stmt, attrs); done {
 			return true, err
 		}
@@ -372,8 +373,8 @@ func (s *session) forward() (answer, error) {
 }
 
 // passQueryOf passes a statement and takes over what it changes in the session.
-func (s *session) passQueryOf(kind control, name string, stmt sqltext.Span, plan *rewrite.Plan) error {
-	changes := changesOf(kind, &s.text, stmt)
+func (s *session) passQueryOf(kind control.Kind, name string, stmt sqltext.Span, plan *rewrite.Plan) error {
+	changes := control.ChangesOf(kind, &s.text, stmt)
 	a, err := s.forward()
 	if err != nil {
 		return err
@@ -382,7 +383,7 @@ func (s *session) passQueryOf(kind control, name string, stmt sqltext.Span, plan
 	if plan != nil && plan.Table != nil && insertsOf(&s.text, stmt) {
 		s.reads.writesUntold()
 	}
-	ddl := plan != nil && plan.DDL || (kind == executeSQL || kind == immediate) && s.running.ddl
+	ddl := plan != nil && plan.DDL || (kind == control.Execute || kind == control.Immediate) && s.running.ddl
 	if ddl && a.failed == nil {
 		// Before the client hears of it: what it tells others is then true.
 		s.changed()
@@ -392,10 +393,10 @@ func (s *session) passQueryOf(kind control, name string, stmt sqltext.Span, plan
 }
 
 // settleSavepoint takes over what a statement has done with a savepoint.
-func (s *session) settleSavepoint(kind control, name string) {
+func (s *session) settleSavepoint(kind control.Kind, name string) {
 	all, n := s.reads.scopes()
 	switch kind {
-	case savepoint:
+	case control.Savepoint:
 		if !s.transactional() {
 			return
 		}
@@ -405,7 +406,7 @@ func (s *session) settleSavepoint(kind control, name string) {
 		for _, scope := range all[:n] {
 			scope.Savepoint(name)
 		}
-	case rollbackTo:
+	case control.RollbackTo:
 		s.tx.doomed = nil
 		s.tx.backTo(name, false)
 		s.takingsBackTo(name)
@@ -415,7 +416,7 @@ func (s *session) settleSavepoint(kind control, name string) {
 			scope.RollbackTo(name)
 			s.reads.forgetUntold(scope)
 		}
-	case release:
+	case control.Release:
 		s.tx.backTo(name, true)
 		s.takings.release(name, true)
 		for _, scope := range all[:n] {
@@ -440,63 +441,63 @@ func (s *session) settleEnd() {
 func (s *session) settleDynamic() {
 	s.settleChanges(s.running.changes)
 	kind := s.running.kind
-	if kind == rollback || kind == xaRollback {
+	if kind == control.Rollback || kind == control.XARollback {
 		s.tx.doomed = nil
 	}
 	switch kind {
-	case commit, rollback, xaRollback:
+	case control.Commit, control.Rollback, control.XARollback:
 		s.settleEnd() // AND CHAIN, or completion_type, has begun another one
-	case lockTables, unlockTables:
-		s.tableLocks = kind == lockTables
+	case control.LockTables, control.UnlockTables:
+		s.tableLocks = kind == control.LockTables
 	}
 }
 
 // settle takes over what a statement of a kind has changed in the session.
-func (s *session) settle(kind control, name string, c changes, a *answer) {
+func (s *session) settle(kind control.Kind, name string, c control.Changes, a *answer) {
 	s.failed = a.failed != nil
-	if s.ends == uncertain && kind != xaPrepare || kind == ddl && s.failed {
+	if s.ends == control.Uncertain && kind != control.XAPrepare || kind == control.DDL && s.failed {
 		s.reads.doubt = s.reads.open
 		s.reads.writesUntold()
 	}
 	switch kind {
-	case call, block, executeSQL, immediate:
+	case control.Call, control.Block, control.Execute, control.Immediate:
 		// What a routine, a block or a prepared statement sets is not seen.
 		s.state.unseen()
 		s.isolation.known = false
 		s.reads.writesUntold()
 		s.takings.doubtful()
-	case set, setOwn:
+	case control.Set, control.SetOwn:
 		s.settleChanges(c)
 	}
 	if a.failed != nil {
-		if kind == prepareSQL {
+		if kind == control.Prepare {
 			s.unnamed(name)
 		}
 		return
 	}
-	if kind == executeSQL || kind == immediate {
+	if kind == control.Execute || kind == control.Immediate {
 		s.settleDynamic()
 	}
 	switch kind {
-	case savepoint, rollbackTo, release:
+	case control.Savepoint, control.RollbackTo, control.Release:
 		s.settleSavepoint(kind, name)
-	case begin, rollback, xaRollback:
+	case control.Begin, control.Rollback, control.XARollback:
 		s.tx.doomed = nil
-		s.tableLocks = s.tableLocks && kind != begin
+		s.tableLocks = s.tableLocks && kind != control.Begin
 		s.settleEnd()
-	case lockTables, unlockTables:
-		s.tableLocks = kind == lockTables
-	case commit:
+	case control.LockTables, control.UnlockTables:
+		s.tableLocks = kind == control.LockTables
+	case control.Commit:
 		// DDL tells by the status flags whether it has committed: what is about
 		// temporary tables has not.
 		s.settleEnd()
-	case use:
+	case control.Use:
 		if !s.tracked || s.state.untold {
 			s.state.db = name
 		}
-	case prepareSQL:
+	case control.Prepare:
 		s.keep(name, s.running)
-	case deallocate:
+	case control.Deallocate:
 		s.drop(name)
 	}
 }

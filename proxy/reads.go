@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"time"
 
+	"ifmatch/control"
 	"ifmatch/policy"
 	"ifmatch/readset"
 	"ifmatch/rewrite"
@@ -17,15 +18,6 @@ const (
 	maxContexts  = 100_000
 	contextBytes = 1 << 30
 	contextAge   = 24 * time.Hour
-)
-
-// ending is what the end of a transaction means for what it wrote.
-type ending uint8
-
-const (
-	committed ending = iota
-	rolledBack
-	uncertain // it cannot be proved which of the two
 )
 
 // reads is what the scopes of a session have read. Scopes are made when they are
@@ -77,22 +69,22 @@ func (r *reads) begin(savepoints []string) {
 }
 
 // end ends the transaction in every scope, and gives what is proved of it.
-func (r *reads) end(how ending) ending {
-	undone := how != committed
+func (r *reads) end(how control.Ending) control.Ending {
+	undone := how != control.Committed
 	if r.doubt || r.shaken != nil {
-		how = uncertain
+		how = control.Uncertain
 	}
 	r.open, r.doubt = false, false
 	r.watch.end(how)
-	if how != committed {
+	if how != control.Committed {
 		r.undone++
 	}
 	all, n := r.scopes()
 	for _, scope := range all[:n] {
 		switch how {
-		case committed:
+		case control.Committed:
 			scope.Commit()
-		case rolledBack:
+		case control.RolledBack:
 			scope.Rollback()
 		default:
 			scope.Uncertain()

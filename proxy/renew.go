@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"ifmatch/control"
 	"ifmatch/readset"
 	"ifmatch/rewrite"
 	"ifmatch/wire"
@@ -170,14 +171,14 @@ func (s *session) leaveOwn(commit bool) (*wire.ERR, error) {
 		return nil, nil
 	}
 	end := rollbackOnly
-	s.ends = rolledBack
+	s.ends = control.RolledBack
 	if commit {
-		end, s.ends = commitOnly, committed
+		end, s.ends = commitOnly, control.Committed
 	}
 	_, failed, err := s.ask([]byte(end))
 	if failed != nil && commit {
 		s.reads.doubt = s.reads.open
-		s.ends = rolledBack
+		s.ends = control.RolledBack
 	}
 	// KILL QUERY may have met what was to end it. It must not stay open: the client
 	// knows nothing of it.

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"ifmatch/control"
 	"ifmatch/policy"
 	"ifmatch/rewrite"
 	"ifmatch/sqltext"
@@ -54,7 +55,7 @@ type session struct {
 	state        state           // what decides how statements are read
 	tx           transaction
 	reads        reads
-	ends         ending // what the end of a transaction would mean in the statement at hand
+	ends         control.Ending // what the end of a transaction would mean in the statement at hand
 	takings      takings
 	row          rowName
 	shown        *shown
@@ -170,7 +171,7 @@ func (s *session) commands() error {
 			// It would be taken for the answer to this command.
 			return &backendError{&wire.MalformedError{What: "packets behind the end of an answer"}}
 		}
-		s.ends = committed
+		s.ends = control.Committed
 		if err := s.command(wire.Command(first), n); err != nil {
 			return err
 		}

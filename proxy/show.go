@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"ifmatch/control"
 	"ifmatch/readset"
 	"ifmatch/rewrite"
 	"ifmatch/sqltext"
@@ -296,7 +297,7 @@ func (s *session) prepareOwn(st *statement) error {
 // ownTable gives the answer to a prepared statement that the proxy answers itself.
 func (s *session) ownTable(st *statement) (table, bool) {
 	switch {
-	case st.kind == showIfmatch:
+	case st.kind == control.ShowIfmatch:
 		return s.show(st.name)
 	case s.diag != nil:
 		return s.diagnostics(st.text, st.stmt), true

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"ifmatch/control"
 	"ifmatch/ledger"
 	"ifmatch/policy"
 	"ifmatch/rewrite"
@@ -198,7 +199,7 @@ func (s *session) gave(id takenID) bool {
 }
 
 // takingsEnded takes over that the transaction has ended.
-func (s *session) takingsEnded(how ending) {
+func (s *session) takingsEnded(how control.Ending) {
 	ts := &s.takings
 	deeds, doubt := ts.deeds, ts.doubt
 	ts.deeds, ts.marks, ts.doubt = nil, nil, false
@@ -206,9 +207,9 @@ func (s *session) takingsEnded(how ending) {
 		return
 	}
 	switch {
-	case doubt || how == uncertain:
+	case doubt || how == control.Uncertain:
 		s.settleDeeds(deeds)
-	case how == rolledBack:
+	case how == control.RolledBack:
 		s.undoDeeds(deeds)
 	default:
 		var over []uint64

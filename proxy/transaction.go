@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"ifmatch/control"
 	"ifmatch/policy"
 	"ifmatch/rewrite"
 	"ifmatch/sqltext"
@@ -43,34 +44,13 @@ func (tx *transaction) backTo(name string, released bool) {
 }
 
 // endingOf says what it means for an open transaction if a statement ends it.
-func (s *session) endingOf(t *sqltext.Text, stmt sqltext.Span, kind control, name string) ending {
-	switch kind {
-	case rollback, xaRollback:
-		return rolledBack
-	case call, immediate, xaPrepare:
-		// MySQL's XA PREPARE takes the transaction away from the session, and
-		// anybody may commit it or roll it back.
-		return uncertain
-	case executeSQL:
+func (s *session) endingOf(t *sqltext.Text, stmt sqltext.Span, kind control.Kind, name string) control.Ending {
+	if kind == control.Execute {
 		if d, ok := s.dynamics[strings.ToLower(name)]; ok {
 			return d.ends
 		}
-		return uncertain
-	case set:
-		if t.Is(int(stmt.Start)+1, "STATEMENT") {
-			return uncertain
-		}
-	case plain:
-		if stmt.Start < stmt.End && strings.IndexByte("bclrwfid", t.Bytes(int(stmt.Start))[0]|0x20) < 0 {
-			return committed // none of what follows, as nearly always
-		}
-		for _, word := range [...]string{"BEGIN", "IF", "CASE", "LOOP", "REPEAT", "WHILE", "FOR", "DECLARE"} {
-			if t.Is(int(stmt.Start), word) {
-				return uncertain
-			}
-		}
 	}
-	return committed
+	return control.EndingOf(t, stmt, kind)
 }
 
 // inTransaction reports whether a transaction of the client's was open after the
@@ -115,7 +95,7 @@ const (
 // rollbackAside rolls back at the backend, so that locks go. ok is false where
 // the server does not: an XA transaction ends by XA ROLLBACK only.
 func (s *session) rollbackAside() (ok bool, err error) {
-	s.ends = rolledBack
+	s.ends = control.RolledBack
 	_, failed, err := s.ask([]byte(rollbackOnly))
 	if err == nil && failed != nil {
 		s.log.Warn("rollback after a conflict failed", "code", failed.Code)
@@ -135,24 +115,24 @@ func (s *session) doomedError() *rewrite.Conflict {
 // inDoom answers a statement in a doomed transaction. done is false where the
 // statement may be carried out as in any other; where that ends the transaction,
 // or goes back in it, settle lifts the doom once the server has done so.
-func (s *session) inDoom(kind control, name string) (done bool, err error) {
-	if kind == executeSQL {
+func (s *session) inDoom(kind control.Kind, name string) (done bool, err error) {
+	if kind == control.Execute {
 		switch inner := s.dynamics[strings.ToLower(name)].kind; inner {
-		case commit, rollback, xaEnd, xaRollback:
+		case control.Commit, control.Rollback, control.XAEnd, control.XARollback:
 			kind = inner
 		}
 	}
 	switch kind {
-	case showDiagnosis, showIfmatch, xaEnd, xaRollback, rollback:
+	case control.ShowDiagnosis, control.ShowIfmatch, control.XAEnd, control.XARollback, control.Rollback:
 		return false, nil
-	case rollbackTo:
+	case control.RollbackTo:
 		if s.tx.index(name) >= 0 {
 			return false, nil
 		}
-	case begin:
+	case control.Begin:
 		_, err := s.rollbackAside()
 		return err != nil, err
-	case commit:
+	case control.Commit:
 		ended, err := s.rollbackAside()
 		if err != nil {
 			return true, err
@@ -173,7 +153,7 @@ func (s *session) settleShaken() error {
 	if failed == nil {
 		return nil
 	}
-	s.reads.shaken, s.ends = nil, rolledBack
+	s.reads.shaken, s.ends = nil, control.RolledBack
 	_, refused, err := s.ask([]byte("DO 0"))
 	if refused != nil {
 		s.reads.doubt = s.reads.open

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"ifmatch/control"
 	"ifmatch/policy"
 	"ifmatch/rewrite"
 )
@@ -145,11 +146,11 @@ func (w *watch) backTo(name string) {
 }
 
 // end ends the transaction: what it has committed is due to be read again.
-func (w *watch) end(how ending) {
+func (w *watch) end(how control.Ending) {
 	switch how {
-	case committed:
+	case control.Committed:
 		w.due = append(w.due, w.wrote...)
-	case uncertain:
+	case control.Uncertain:
 		for _, row := range w.wrote {
 			row.left = leftUnread
 			w.due = append(w.due, row)

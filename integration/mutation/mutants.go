@@ -86,7 +86,7 @@ var mutants = []mutant{
 		name: "ROLLBACK takes back what was read",
 		file: "proxy/state.go",
 		old:  "\tcase was && !is:\n\t\ts.tx.ended()\n\t\ts.takingsEnded(s.reads.end(s.ends))\n",
-		new:  "\tcase was && !is:\n\t\ts.tx.ended()\n\t\ts.takingsEnded(s.reads.end(committed))\n",
+		new:  "\tcase was && !is:\n\t\ts.tx.ended()\n\t\ts.takingsEnded(s.reads.end(control.Committed))\n",
 		pkg:  "./integration", test: "TestReadsInTransactions/mariadb",
 	},
 	{
@@ -106,8 +106,8 @@ var mutants = []mutant{
 	{
 		name: "what a session hides of its settings",
 		file: "proxy/isolation.go",
-		old:  "\tif c.tracking {\n\t\ts.state.unseen()\n",
-		new:  "\tif c.tracking {\n",
+		old:  "\tif c.Tracking {\n\t\ts.state.unseen()\n",
+		new:  "\tif c.Tracking {\n",
 		pkg:  "./integration", test: "TestLexingAsTheServerDoes/mariadb",
 	},
 	{
