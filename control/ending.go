@@ -19,7 +19,7 @@ func EndingOf(t *sqltext.Text, stmt sqltext.Span, kind Kind) Ending {
 	switch kind {
 	case Rollback, XARollback:
 		return RolledBack
-	case Call, Execute, Immediate, XAPrepare:
+	case Call, Block, Execute, Immediate, XAPrepare:
 		// MySQL's XA PREPARE takes the transaction away from the session, and
 		// anybody may commit it or roll it back.
 		return Uncertain

@@ -56,6 +56,14 @@ func TestReadsInTransactions(t *testing.T) {
 			do(direct, "UPDATE products SET price=2, version=2 WHERE id=100", affects(1)),
 			do(A, "UPDATE products SET price=3 WHERE id=100", unread("unread row")),
 		}},
+		{name: "a block may have rolled back", only: "mariadb", setup: products, policy: mustBeRead, steps: []step{
+			do(A, "SELECT price FROM products WHERE id=100", fine),
+			do(A, "BEGIN", fine),
+			do(A, "UPDATE products SET price=1 WHERE id=100", affects(1)),
+			do(A, "BEGIN NOT ATOMIC ROLLBACK; END", fine),
+			do(direct, "UPDATE products SET price=2, version=2 WHERE id=100", affects(1)),
+			do(A, "UPDATE products SET price=3 WHERE id=100", unread("unread row")),
+		}},
 		{name: "a row that an unread one became is unread after ROLLBACK", setup: products, policy: byVersion, steps: []step{
 			do(A, "BEGIN", fine),
 			do(A, "UPDATE products SET id=200 WHERE id=100", affects(1)),
