@@ -4,7 +4,7 @@ STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
 COMMIT      := $(shell git rev-parse --short HEAD 2>/dev/null)
 LDFLAGS     := -X main.buildCommit=$(COMMIT)
 
-.PHONY: build demo test test-mariadb-sid unit lint bench mutants fuzz install clean
+.PHONY: build demo test test-mariadb-sid unit lint bench race mutants fuzz install clean
 
 # Without C: one file that runs anywhere, and a smaller process.
 build:
@@ -38,6 +38,13 @@ lint:
 bench:
 	integration/server/install bench
 	$(GO) run ./integration/bench -idle -sysbench -micro -write docs/performance.md $(BENCH)
+
+# The race detector over everything: those of the integration tests that RUN names, with a proxy
+# that is built with it. Clients and servers are as in make test.
+RUN ?= .
+race: install
+	$(GO) test -race -count=1 -timeout 30m $$($(GO) list ./... | grep -v -e /integration)
+	IFMATCH_TEST_RACE=1 $(GO) test -count=1 -timeout 90m -run '$(RUN)' ./integration
 
 # Takes each protection out of a copy of the source: a test has to fail.
 mutants: install

@@ -4,6 +4,7 @@ import (
 	"os"
 	"testing"
 
+	"ifmatch/integration/racing"
 	"ifmatch/integration/server"
 )
 
@@ -12,5 +13,5 @@ func TestMain(m *testing.M) {
 	if built.dir != "" {
 		os.RemoveAll(built.dir)
 	}
-	os.Exit(code)
+	os.Exit(racing.End(code))
 }

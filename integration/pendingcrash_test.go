@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"ifmatch/failpoint"
+	"ifmatch/integration/racing"
 	"ifmatch/integration/server"
 )
 
@@ -79,8 +80,8 @@ func saboteur(t *testing.T, path, step string) *exec.Cmd {
 // the taking, or as its taker has given it back.
 func TestPendingCrashes(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ifmatch")
-	if out, err := exec.Command("go", "build", "-tags", "failpoints", "-o", path, "ifmatch/cmd/ifmatch").CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
+	if err := racing.Build(path, "-tags", "failpoints"); err != nil {
+		t.Fatal(err)
 	}
 	server.Each(t, func(t *testing.T, s *server.Server) {
 		shop := s.Database(t)

@@ -3,7 +3,6 @@ package integration
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -14,14 +13,12 @@ import (
 	"testing"
 	"time"
 
+	"ifmatch/integration/racing"
 	"ifmatch/integration/server"
 )
 
 // patience bounds every wait of these tests for something that has to happen.
 const patience = 30 * time.Second
-
-// envRace makes the proxy under test be built with the race detector.
-const envRace = "IFMATCH_TEST_RACE"
 
 // Proxy is a running ifmatch serve.
 type Proxy struct {
@@ -51,14 +48,7 @@ func program(t testing.TB) string {
 			return
 		}
 		built.path = filepath.Join(built.dir, "ifmatch")
-		args := []string{"build", "-o", built.path}
-		if os.Getenv(envRace) != "" {
-			args = append(args, "-race")
-		}
-		out, err := exec.Command("go", append(args, "ifmatch/cmd/ifmatch")...).CombinedOutput()
-		if err != nil {
-			built.err = fmt.Errorf("build ifmatch: %w\n%s", err, out)
-		}
+		built.err = racing.Build(built.path)
 	})
 	if built.err != nil {
 		t.Fatal(built.err)
@@ -68,8 +58,8 @@ func program(t testing.TB) string {
 
 // start runs a proxy in front of s with a policy until the test ends. Further
 // flags come last and so win. The test fails where the proxy does not come up,
-// does not end with exit code 0 when it is told to, or has logged a panic or a
-// data race.
+// does not end with exit code 0 when it is told to, has logged a panic, or has
+// raced.
 func start(t testing.TB, s *server.Server, policy string, flags ...string) *Proxy {
 	t.Helper()
 	for range 3 {
@@ -150,7 +140,10 @@ func (p *Proxy) stop(t testing.TB) {
 	if code := p.wait(t); code != 0 {
 		t.Errorf("the proxy ended with exit code %d", code)
 	}
-	for _, bad := range []string{"session panicked", "DATA RACE", "panic:"} {
+	if races := racing.Of(p.cmd.Process.Pid); races != "" {
+		t.Errorf("the proxy has raced:\n%s", races)
+	}
+	for _, bad := range []string{"session panicked", "panic:"} {
 		if strings.Contains(p.Log.String(), bad) {
 			t.Errorf("the proxy has logged %q:\n%s", bad, p.Log.lineWith(bad))
 		}

@@ -11,6 +11,7 @@ import (
 // that not come the bytes leave after a fifth of a second. Source: MSG_MORE, send(2).
 func (t *rawTransport) writeLast(p []byte) error {
 	n := 0
+	kernelReads(p)
 	err := t.rc.Control(func(fd uintptr) {
 		n, _ = rawSyscall(syscall.SYS_SENDTO, fd, unsafe.Pointer(unsafe.SliceData(p)), len(p), syscall.MSG_NOSIGNAL|syscall.MSG_MORE)
 	})

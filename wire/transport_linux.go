@@ -169,6 +169,7 @@ func (t *rawTransport) readable(fd uintptr) bool {
 		p = rd.fresh
 	}
 	rd.n, rd.errno = receive(fd, p)
+	kernelWrites(p, rd.n)
 	if rd.fresh != nil && rd.n == 0 {
 		putBlock(rd.fresh)
 		rd.fresh = nil
@@ -180,6 +181,7 @@ func (t *rawTransport) readable(fd uintptr) bool {
 // does not take all of it.
 func (t *rawTransport) sendFirst(fd uintptr) bool {
 	rd := &t.rd
+	kernelReads(rd.send[:rd.size])
 	n, errno := send(fd, rd.send[:rd.size])
 	if errno == syscall.EAGAIN {
 		errno = 0
@@ -215,6 +217,8 @@ func (t *rawTransport) writable(fd uintptr) bool {
 		if len(wr.head) == 0 {
 			wr.head, wr.tail = wr.tail, nil
 		}
+		kernelReads(wr.head)
+		kernelReads(wr.tail)
 		var n int
 		switch {
 		case len(wr.head) == 0:

@@ -15,10 +15,11 @@ import (
 	"strings"
 	"testing"
 
+	"ifmatch/integration/racing"
 	"ifmatch/integration/server"
 )
 
-func TestMain(m *testing.M) { os.Exit(server.Main(m)) }
+func TestMain(m *testing.M) { os.Exit(racing.End(server.Main(m))) }
 
 // TestCases fails for a case that does not hold and is not in waiting.txt, and
 // for one that is there and holds: the list says what is still to be built.
@@ -28,9 +29,8 @@ func TestCases(t *testing.T) {
 		t.Fatal("IFMATCH_ACCEPT does not name the runner of the cases")
 	}
 	binary := filepath.Join(t.TempDir(), "ifmatch")
-	build := exec.Command("go", "build", "-o", binary, "ifmatch/cmd/ifmatch")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
+	if err := racing.Build(binary); err != nil {
+		t.Fatal(err)
 	}
 	server.Each(t, func(t *testing.T, s *server.Server) {
 		waiting := readWaiting(t, s.Flavor)
