@@ -70,7 +70,7 @@ func (s *session) bulkExecute() error {
 
 // bulkStatement judges a bulk execution and carries it out.
 func (s *session) bulkStatement(st *statement, p []byte) error {
-	s.recall(st.text, st.kind, true)
+	s.recallPrepared(st)
 	if err := s.settleShaken(); err != nil {
 		return err
 	}

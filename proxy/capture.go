@@ -11,8 +11,8 @@ import (
 )
 
 // shown is an answer whose rows are remembered: what it shows of guarded rows
-// and where. One serves every text statement of a session; a prepared statement
-// has its own while a cursor may be open.
+// and where. One serves every statement of a session; a prepared statement takes it
+// for its own where a cursor stays open.
 type shown struct {
 	capture *rewrite.Capture // nil where no answer with columns has come
 	own     columns          // of an answer that had to be read
@@ -22,6 +22,7 @@ type shown struct {
 	origins []shownOrigin
 	last    int // greatest column that is needed, -1 if none is
 	binary  bool
+	cursor  bool // it has left a cursor, from which the rows will come
 	blind   bool // nothing is remembered: hidden columns are only taken out
 	at      time.Time
 	inTx    bool                               // it was in a transaction
@@ -90,8 +91,8 @@ func (s *session) captureQuery(plan *rewrite.Plan, c *rewrite.Capture, attrs []b
 	return s.answered()
 }
 
-// answerShown gives the session's own shown for an answer as text. blind is
-// whether nothing of it is to be remembered.
+// answerShown gives the session's own shown for an answer. blind is whether nothing
+// of it is to be remembered.
 func (s *session) answerShown(blind bool) *shown {
 	if s.shown == nil {
 		s.shown = &shown{}
@@ -126,6 +127,7 @@ func beforeAnything(code uint16) bool { return code == 1064 || code == 1142 || c
 // where it is an error that the statement would perhaps not have had as it came:
 // then the client has had nothing.
 func (s *session) relayShown(sh *shown, c *rewrite.Capture, binary bool) (again bool, err error) {
+	sh.cursor = false
 	first, _, err := s.next()
 	if err != nil {
 		return false, err
@@ -164,6 +166,7 @@ func (s *session) relayShown(sh *shown, c *rewrite.Capture, binary bool) (again 
 		}
 		if eof.Status.Has(wire.StatusCursorExists) {
 			s.noteStatus(eof.Status)
+			sh.cursor = true
 			sh.inTx, sh.undone = s.inTransaction(), s.reads.undone
 			return false, nil
 		}
@@ -309,6 +312,7 @@ func (s *session) relayShownRows(sh *shown) error {
 		return err
 	}
 	s.failed = a.failed != nil
+	sh.cursor = !s.failed && a.ok.Status.Has(wire.StatusCursorExists)
 	if sh.capture.Made && !s.failed {
 		sh.noteMade()
 	}

@@ -192,7 +192,7 @@ func (s *session) forget() {
 	s.forgetReads()
 	s.isolation = s.beginIsolation()
 	s.tableLocks = false
-	clear(s.stmts)
+	s.stmts.clear()
 	clear(s.dynamics)
 	s.hint, s.diag, s.last, s.rights = nil, nil, nil, nil
 	s.state.stale, s.state.untold, s.state.adrift = true, true, false

@@ -24,7 +24,7 @@ func (s *session) find(p []byte) (*statement, error) {
 	if id == lastPrepared {
 		id = s.lastStmt
 	}
-	return s.stmts[id], nil
+	return s.stmts.find(id), nil
 }
 
 // unknownStatement answers an execution as the server does where it has no such statement.
@@ -79,7 +79,7 @@ func (s *session) dropLong(st *statement) error {
 
 // executeStatement judges an execution and carries it out.
 func (s *session) executeStatement(st *statement, p []byte) error {
-	s.recall(st.text, st.kind, true)
+	s.recallPrepared(st)
 	if st.kind != control.ShowDiagnosis {
 		if err := s.settleShaken(); err != nil {
 			return err
@@ -107,9 +107,9 @@ func (s *session) admit(st *statement) (done bool, err error) {
 	if st.kind != control.ShowDiagnosis {
 		s.diag = nil
 	}
-	s.ends = control.Uncertain
-	if st.text != nil {
-		s.ends = s.endingOf(st.text, st.stmt, st.kind, st.name)
+	s.ends = st.ends
+	if st.kind == control.Execute {
+		s.ends = s.endingOf(st.text, st.stmt, st.kind, st.name) // what the name stands for may have changed
 	}
 	s.cur = st.text
 	if st.fickle {
@@ -184,9 +184,7 @@ func (s *session) executePlain(st *statement, p []byte) error {
 		p = s.out
 	}
 	s.executed = true
-	if st.shown != nil {
-		st.shown.capture = nil // its cursor is closed
-	}
+	st.shown = nil // its cursor is closed
 	defer clear(st.long)
 	if st.watched != nil {
 		if done, err := s.executeObserved(st, p, typed); done || err != nil {
@@ -334,7 +332,7 @@ func (s *session) closeStatement() error {
 		return err
 	}
 	if st != nil {
-		delete(s.stmts, st.id)
+		s.stmts.drop(st)
 		if err := s.closeVariant(st); err != nil {
 			return err
 		}
@@ -375,7 +373,7 @@ func (s *session) statementCommand(c wire.Command) error {
 		_, err := s.singleAnswer()
 		return err
 	}
-	if st != nil && st.shown != nil && st.shown.capture != nil {
+	if st != nil && st.shown != nil {
 		return s.relayFetched(st.shown)
 	}
 	var a answer

@@ -79,12 +79,28 @@ func (r *recalled) shape() string {
 
 // recall keeps the statement at hand where a transaction is open, or may be opened
 // by it. t is nil where it cannot be read.
-func (s *session) recall(t *sqltext.Text, kind control.Kind, prepared bool) {
-	r := &s.recent
-	if s.srv.sweep == nil || kind == control.Plain && !s.status.Has(wire.StatusInTrans) && s.status.Has(wire.StatusAutocommit) && !opens(t) {
-		r.known = false
-		return
+func (s *session) recall(t *sqltext.Text, kind control.Kind) {
+	if s.recalls(kind) || s.srv.sweep != nil && opens(t) {
+		s.recallAs(t, false)
 	}
+}
+
+// recallPrepared is recall for the execution of a prepared statement.
+func (s *session) recallPrepared(st *statement) {
+	if s.recalls(st.kind) || s.srv.sweep != nil && st.opens {
+		s.recallAs(st.text, true)
+	}
+}
+
+// recalls reports whether a statement of a kind is to be kept whatever it says.
+func (s *session) recalls(kind control.Kind) bool {
+	s.recent.known = false
+	return s.srv.sweep != nil && (kind != control.Plain || s.status.Has(wire.StatusInTrans) || !s.status.Has(wire.StatusAutocommit))
+}
+
+// recallAs keeps the statement at hand.
+func (s *session) recallAs(t *sqltext.Text, prepared bool) {
+	r := &s.recent
 	r.known = true
 	r.last.set(t, prepared)
 	if r.statements++; r.statements == 1 {

@@ -31,22 +31,22 @@ func (s *session) executeNoted(st *statement, p []byte, typed bool) (done bool, 
 	if err != nil || dirty && capture.Hidden == 0 {
 		return false, err
 	}
-	if st.shown == nil {
-		st.shown = &shown{}
-	}
-	st.shown.blind = dirty
+	sh := s.answerShown(dirty)
 	if typed || st.params == 0 {
-		s.nameExecuted(st)
+		s.nameExecuted(sh, st)
 	}
 	if err := s.send(p); err != nil {
 		return true, err
 	}
-	again, err := s.relayShown(st.shown, capture, true)
+	again, err := s.relayShown(sh, capture, true)
 	if err != nil {
 		return true, err
 	}
 	if again {
 		return true, s.executeAsIs(st, p, typed)
+	}
+	if sh.cursor {
+		st.shown, s.shown = sh, nil
 	}
 	return true, s.answered()
 }

@@ -428,15 +428,15 @@ func (s *session) nameSeen(sh *shown, plan *rewrite.Plan, t *sqltext.Text, param
 }
 
 // nameExecuted is nameSeen for the execution of a prepared SELECT.
-func (s *session) nameExecuted(st *statement) {
+func (s *session) nameExecuted(sh *shown, st *statement) {
 	if !st.noted.Capture().Names() {
-		st.shown.named = nil
+		sh.named = nil
 		return
 	}
 	if st.params > 0 {
 		s.bindValues(st)
 	}
-	s.nameSeen(st.shown, st.noted, st.text, s.values[:st.params])
+	s.nameSeen(sh, st.noted, st.text, s.values[:st.params])
 }
 
 // beginSeen makes ready for the observed rows of an answer.

@@ -11,38 +11,41 @@ import (
 
 // statement is a statement prepared by COM_STMT_PREPARE.
 type statement struct {
-	id      uint32 // by which the client knows it: the backend's first
-	backend uint32 // by which the backend knows it now
-	params  int    // parameters that the client knows of
-	text    *sqltext.Text
+	// What every execution asks for comes first, to lie close together.
+	id         uint32 // by which the client knows it: the backend's first
+	backend    uint32 // by which the backend knows it now
+	params     int    // parameters that the client knows of
+	generation uint64 // of the rules that made the plan
+	kind       control.Kind
+	ends       control.Ending // what it means for a transaction that it ends; another each time where kind is control.Execute
+	opens      bool           // it may open a transaction, though it is plain
+	own        bool           // the proxy answers it itself
+	unread     bool           // it cannot be read, and names a guarded table: it is executed while nothing is enforced
+	fickle     bool           // how it is read depends on modes or character set
+	ddl        bool           // it may change what the rules rest on
+	untold     bool           // it makes rows of a guarded table that are not known
+	crowded    bool           // a guarded statement that has no room for parameters of the guard: see crowded.go
+	rewritten  bool           // the backend has prepared it with a guard in it
+	unbound    bool           // the backend has not had the types of its parameters since it was prepared again
+
+	text      *sqltext.Text
+	plan      *rewrite.Plan      // of a guarded statement; nil: it passes
+	noted     *rewrite.Plan      // of one that passes and of which something is remembered
+	watched   *rewrite.Plan      // of one that passes and is observed
+	numbered  *numberedStatement // of one to which parameters were added for that
+	numbering *numberingCall     // of CALL ifmatch.allocids and the like
+	shown     *shown             // the answer of the last execution, while a cursor is open
+	refused   string             // by rules that came later
+	types     []wire.ParamType   // of the last execution
+	long      map[int]*longParam
+	args      []rewrite.Arg // of a guarded statement, in the backend's order
+
 	stmt    sqltext.Span
 	db      string // database in which it was prepared, which its names belong to
-	kind    control.Kind
 	name    string // of a savepoint and the like
 	changes control.Changes
-	own     bool // the proxy answers it itself
-	unread  bool // it cannot be read, and names a guarded table: it is executed while nothing is enforced
-	fickle  bool // how it is read depends on modes or character set
-	ddl     bool // it may change what the rules rest on
-
-	counted    *rewrite.Plan      // of an INSERT some of whose rows may want a number
-	numbered   *numberedStatement // of one to which parameters were added for that
-	numbering  *numberingCall     // of CALL ifmatch.allocids and the like
-	plan       *rewrite.Plan      // of a guarded statement; nil: it passes
-	noted      *rewrite.Plan      // of one that passes and of which something is remembered
-	untold     bool               // it makes rows of a guarded table that are not known
-	shown      *shown             // the answer of the last execution, while a cursor may be open
-	watched    *rewrite.Plan      // of one that passes and is observed
-	generation uint64             // of the rules that made the plan
-	args       []rewrite.Arg      // of a guarded statement, in the backend's order
-	crowded    bool               // a guarded statement that has no room for parameters of the guard: see crowded.go
-	variant    uint32             // of a crowded one, the backend's id of the last that was executed
-	refused    string             // by rules that came later
-	rewritten  bool               // the backend has prepared it with a guard in it
-	unbound    bool               // the backend has not had the types of its parameters since it was prepared again
-
-	types []wire.ParamType // of the last execution
-	long  map[int]*longParam
+	counted *rewrite.Plan // of an INSERT some of whose rows may want a number
+	variant uint32        // of a crowded one, the backend's id of the last that was executed
 }
 
 // longParam is a parameter that came by COM_STMT_SEND_LONG_DATA.
@@ -147,12 +150,14 @@ func (s *session) prepareInDoom(sql []byte) (done bool, err error) {
 func (s *session) planStatement(st *statement) (refused *rewrite.Plan) {
 	st.plan, st.noted, st.watched, st.generation = nil, nil, nil, s.rules.Generation
 	st.counted, st.crowded = nil, false
+	st.ends = control.Uncertain
 	if st.text == nil {
 		if st.unread && s.enforces() {
 			return &rewrite.Plan{Verdict: rewrite.Refuse, Reason: "it cannot be read, and names a guarded table"}
 		}
 		return nil
 	}
+	st.ends, st.opens = s.endingOf(st.text, st.stmt, st.kind, st.name), opens(st.text)
 	spans := st.text.Statements(nil)
 	if len(spans) != 1 {
 		for _, span := range spans {
@@ -164,6 +169,7 @@ func (s *session) planStatement(st *statement) (refused *rewrite.Plan) {
 	}
 	st.stmt = spans[0]
 	st.kind, st.name = control.Classify(st.text, st.stmt)
+	st.ends = s.endingOf(st.text, st.stmt, st.kind, st.name)
 	switch st.kind {
 	case control.Prepare, control.Immediate:
 		if !s.enforces() {
@@ -292,7 +298,8 @@ func (s *session) relayPrepared(st *statement) error {
 		return err
 	}
 	if failed == nil {
-		s.stmts[st.id], s.lastStmt = st, st.id
+		s.stmts.keep(st)
+		s.lastStmt = st.id
 	}
 	return s.answered()
 }

@@ -88,7 +88,7 @@ func (s *session) unlexed(sql []byte) error {
 // sendsUnread says that what is sent next was not read: it may change modes and
 // character set, and do anything to the transaction.
 func (s *session) sendsUnread() {
-	s.recall(nil, control.Set, false)
+	s.recall(nil, control.Set)
 	s.state.unseen()
 	s.reads.doubt = s.reads.open
 	s.ends = control.Uncertain
@@ -108,7 +108,7 @@ func (s *session) several(attrs, sql []byte) error {
 		concern = concern || kind != control.Plain || s.rules.Mentions(&s.text, span)
 	}
 	if !concern {
-		s.recall(&s.text, control.Plain, false)
+		s.recall(&s.text, control.Plain)
 		return s.passQuery()
 	}
 	defer func() { s.more = false }()
@@ -173,7 +173,7 @@ func (s *session) unlexedRest(attrs, sql []byte) error {
 // statement carries out one statement, which is the whole of s.text.
 func (s *session) statement(attrs []byte, stmt sqltext.Span) error {
 	kind, name := control.Classify(&s.text, stmt)
-	s.recall(&s.text, kind, false)
+	s.recall(&s.text, kind)
 	if kind == control.ShowDiagnosis && s.diag != nil && !s.text.Is(int(stmt.Start), "GET") {
 		return s.answerTable(s.diagnostics(&s.text, stmt))
 	}

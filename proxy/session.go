@@ -63,7 +63,7 @@ type session struct {
 	tableLocks   bool                            // LOCK TABLES
 	token, moved []byte                          // forms of the read set
 	own          bool                            // the open transaction is the proxy's, around one write
-	stmts        map[uint32]*statement           // prepared statements by the id that the client knows
+	stmts        handles                         // prepared by the client
 	lastStmt     uint32                          // id of the statement that was prepared last
 	owns         uint32                          // statements prepared that the proxy answers itself
 	hint         []sqltext.Pair                  // SET @ifmatch, for the next guarded write
@@ -103,7 +103,7 @@ type session struct {
 func newSession(srv *Server, nc net.Conn) *session {
 	client := wire.NewConn(nc)
 	client.ExpectFew()
-	return &session{srv: srv, log: srv.log, client: client, stmts: map[uint32]*statement{}, dynamics: map[string]dynamic{}}
+	return &session{srv: srv, log: srv.log, client: client, dynamics: map[string]dynamic{}}
 }
 
 // errEnd ends a session that has nothing more to say.

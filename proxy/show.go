@@ -263,7 +263,7 @@ const firstOwn = 1 << 31
 const maxOwn = 1000
 
 func (s *session) ownStatements() (n int) {
-	for _, st := range s.stmts {
+	for _, st := range s.stmts.all {
 		if st.own {
 			n++
 		}
@@ -284,7 +284,8 @@ func (s *session) prepareOwn(st *statement) error {
 	st.own = true
 	st.id = firstOwn + s.owns
 	s.owns++
-	s.stmts[st.id], s.lastStmt = st, st.id
+	s.stmts.keep(st)
+	s.lastStmt = st.id
 	if err := s.client.WritePacket(wire.PrepareOK{ID: st.id, Columns: uint16(len(t.columns))}.Append(nil)); err != nil {
 		return err
 	}
