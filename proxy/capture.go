@@ -261,7 +261,7 @@ func (s *session) relayShownDefinitions(sh *shown, c *rewrite.Capture, columns i
 // readsAsUTF8 says whether a column of a character set is text, and whether its
 // bytes are UTF-8.
 func readsAsUTF8(collation uint16) (utf8, text bool) {
-	if collation == binaryCollation {
+	if collation == wire.BinaryCollation {
 		return false, false
 	}
 	charset, known := sqltext.CharsetByID(int(collation))

@@ -145,7 +145,7 @@ func productColumn(caps wire.Capability, table, name, alias string) []byte {
 	c := wire.Column{Catalog: []byte("def"), Schema: []byte("shop"), Table: []byte(table), OrgTable: []byte(table), Name: []byte(alias),
 		OrgName: []byte(name), Charset: 45, Length: 400, Type: wire.TypeVarString}
 	if isNumber(name) {
-		c.Charset, c.Length, c.Type, c.Flags = binaryCollation, 20, wire.TypeLongLong, wire.FlagNotNull|wire.FlagNum
+		c.Charset, c.Length, c.Type, c.Flags = wire.BinaryCollation, 20, wire.TypeLongLong, wire.FlagNotNull|wire.FlagNum
 	}
 	return c.Append(nil, caps)
 }

@@ -69,7 +69,7 @@ var numberingRoutines = map[string]*numberingRoutine{
 		},
 	},
 	"rangeids": {
-		params: 2, columns: []wire.Column{textColumn("range", 64)},
+		params: 2, columns: []wire.Column{wire.TextColumn("range", 64)},
 		op: func(arg rewrite.Value) (ledger.Op, error) {
 			if arg.Kind != rewrite.Text && arg.Kind != rewrite.Bytes {
 				return ledger.Op{}, badArgument("a range is a string, '1000-2000' or '1000-2000!', or '' for none")
@@ -89,7 +89,7 @@ func init() {
 }
 
 func numberColumn(name string) wire.Column {
-	return wire.Column{Catalog: []byte("def"), Name: []byte(name), Charset: binaryCollation, Length: 20, Type: wire.TypeLongLong, Flags: wire.FlagNotNull | wire.FlagBinary}
+	return wire.Column{Catalog: []byte("def"), Name: []byte(name), Charset: wire.BinaryCollation, Length: 20, Type: wire.TypeLongLong, Flags: wire.FlagNotNull | wire.FlagBinary}
 }
 
 func numberValue(n int64) wire.Value { return wire.Value{Text: strconv.FormatInt(n, 10)} }
@@ -197,7 +197,7 @@ func (s *session) numberNamed(stmt sqltext.Span, at int) error {
 }
 
 // number answers a call. values and params are those of a prepared one.
-func (s *session) number(call numberingCall, t *sqltext.Text, values []rewrite.Value, params []wire.Param, answer func(table) error) error {
+func (s *session) number(call numberingCall, t *sqltext.Text, values []rewrite.Value, params []wire.Param, answer func(wire.Result) error) error {
 	if s.srv.cfg.Ledger == nil {
 		return s.refuse(nil, "numbering", noLedger)
 	}
@@ -216,7 +216,7 @@ func (s *session) number(call numberingCall, t *sqltext.Text, values []rewrite.V
 	// The right and the arguments may have been asked for: the server says what it
 	// knows of that.
 	s.diag = &diagnosis{rowCount: -1}
-	return answer(table{call.routine.columns, [][]wire.Value{call.routine.row(n)}})
+	return answer(wire.Result{Columns: call.routine.columns, Rows: [][]wire.Value{call.routine.row(n)}})
 }
 
 // noLedger is why there are no numbers without a service account.

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"encoding/binary"
 	"strconv"
 	"time"
 
@@ -12,53 +11,19 @@ import (
 	"ifmatch/wire"
 )
 
-// table is a result set of the proxy's own.
-type table struct {
-	columns []wire.Column
-	rows    [][]wire.Value
-}
-
-// Collations in column definitions.
-const (
-	utf8mb4Collation = 45
-	binaryCollation  = 63
-)
-
-func textColumn(name string, length uint32) wire.Column {
-	return wire.Column{Catalog: []byte("def"), Name: []byte(name), Charset: utf8mb4Collation, Length: length * 4, Type: wire.TypeVarString, Decimals: 31}
-}
-
-// textTable is a table of text columns with these names.
-func textTable(names ...string) table {
-	var t table
-	for _, n := range names {
-		t.columns = append(t.columns, textColumn(n, 1024))
-	}
-	return t
-}
-
-// add appends a row; an empty string is NULL.
-func (t *table) add(values ...string) {
-	row := make([]wire.Value, len(values))
-	for i, v := range values {
-		row[i] = wire.Value{Text: v, Null: v == ""}
-	}
-	t.rows = append(t.rows, row)
-}
-
 // diagnostics gives the answer to SHOW WARNINGS and its like where the server has
 // none.
-func (s *session) diagnostics(t *sqltext.Text, stmt sqltext.Span) table {
+func (s *session) diagnostics(t *sqltext.Text, stmt sqltext.Span) wire.Result {
 	i := int(stmt.Start)
 	count := t.Is(i+1, "COUNT")
 	errorsOnly := t.Is(i+1, "ERRORS") || count && t.Is(i+5, "ERRORS")
-	level, message := textColumn("Level", 7), textColumn("Message", 512)
+	level, message := wire.TextColumn("Level", 7), wire.TextColumn("Message", 512)
 	level.Flags, message.Flags = wire.FlagNotNull, wire.FlagNotNull
-	code := wire.Column{Catalog: []byte("def"), Name: []byte("Code"), Charset: binaryCollation, Length: 4, Type: wire.TypeLong, Flags: wire.FlagNotNull | wire.FlagUnsigned | wire.FlagBinary}
-	d := table{columns: []wire.Column{level, code, message}}
+	code := wire.Column{Catalog: []byte("def"), Name: []byte("Code"), Charset: wire.BinaryCollation, Length: 4, Type: wire.TypeLong, Flags: wire.FlagNotNull | wire.FlagUnsigned | wire.FlagBinary}
+	d := wire.Result{Columns: []wire.Column{level, code, message}}
 	for _, w := range s.diag.warnings {
 		if !errorsOnly || w.level == "Error" {
-			d.add(w.level, w.code, w.message)
+			d.Add(w.level, w.code, w.message)
 		}
 	}
 	if !count {
@@ -68,12 +33,12 @@ func (s *session) diagnostics(t *sqltext.Text, stmt sqltext.Span) table {
 	if errorsOnly {
 		name = "@@session.error_count"
 	}
-	column := wire.Column{Catalog: []byte("def"), Name: []byte(name), Charset: binaryCollation, Length: 21, Type: wire.TypeLongLong, Flags: wire.FlagUnsigned | wire.FlagBinary}
-	return table{[]wire.Column{column}, [][]wire.Value{{{Text: strconv.Itoa(len(d.rows))}}}}
+	column := wire.Column{Catalog: []byte("def"), Name: []byte(name), Charset: wire.BinaryCollation, Length: 21, Type: wire.TypeLongLong, Flags: wire.FlagUnsigned | wire.FlagBinary}
+	return wire.Result{Columns: []wire.Column{column}, Rows: [][]wire.Value{{{Text: strconv.Itoa(len(d.Rows))}}}}
 }
 
 // show gives the answer to SHOW IFMATCH what. ok is false where there is no such thing.
-func (s *session) show(what string) (t table, ok bool) {
+func (s *session) show(what string) (t wire.Result, ok bool) {
 	switch what {
 	case "CONFLICT":
 		return s.showConflict(), true
@@ -86,13 +51,13 @@ func (s *session) show(what string) (t table, ok bool) {
 	case "STATUS":
 		return s.showStatus(), true
 	}
-	return table{}, false
+	return wire.Result{}, false
 }
 
-func (s *session) showConflict() table {
-	t := textTable("kind", "table", "key", "expected", "found", "reason", "statement")
+func (s *session) showConflict() wire.Result {
+	t := wire.TextResult("kind", "table", "key", "expected", "found", "reason", "statement")
 	if c := s.last; c != nil {
-		t.add(c.Kind.String(), c.Table.Label, c.Key, c.Expected, c.Found, c.Reason, c.shape)
+		t.Add(c.Kind.String(), c.Table.Label, c.Key, c.Expected, c.Found, c.Reason, c.shape)
 	}
 	return t
 }
@@ -101,8 +66,8 @@ func (s *session) showConflict() table {
 const maxShownReads = 10_000
 
 // showReads gives what the session's scopes have read, the newest first.
-func (s *session) showReads() table {
-	t := textTable("scope", "table", "key", "token", "seconds")
+func (s *session) showReads() wire.Result {
+	t := wire.TextResult("scope", "table", "key", "token", "seconds")
 	byID := map[uint32]*rewrite.Table{}
 	for _, g := range s.rules.All() {
 		byID[g.ID] = g
@@ -122,29 +87,29 @@ func (s *session) showReads() table {
 		scope.All(func(id uint32, key, token []byte, at time.Time) bool {
 			// One of a table that is no longer guarded, or by another token, is not shown.
 			if g := byID[id]; g != nil {
-				t.add(name, g.Label, g.ParsedKeyText(key), g.TokenText(token), strconv.Itoa(int(time.Since(at)/time.Second)))
+				t.Add(name, g.Label, g.ParsedKeyText(key), g.TokenText(token), strconv.Itoa(int(time.Since(at)/time.Second)))
 			}
-			return len(t.rows) < maxShownReads
+			return len(t.Rows) < maxShownReads
 		})
 	}
 	return t
 }
 
-func (s *session) showPolicy() table {
-	t := textTable("table", "key", "version", "mode", "scope", "capture", "unread", "relative", "noop", "on_conflict", "missing", "own_version", "read_ttl", "max_reads")
+func (s *session) showPolicy() wire.Result {
+	t := wire.TextResult("table", "key", "version", "mode", "scope", "capture", "unread", "relative", "noop", "on_conflict", "missing", "own_version", "read_ttl", "max_reads")
 	for _, g := range s.rules.All() {
 		set := g.Settings
-		t.add(g.Label, g.KeyNames(), g.VersionText(), set.Mode.String(), set.Scope.String(), set.Capture.String(), set.Unread.String(),
+		t.Add(g.Label, g.KeyNames(), g.VersionText(), set.Mode.String(), set.Scope.String(), set.Capture.String(), set.Unread.String(),
 			set.Relative.String(), set.Noop.String(), set.OnConflict.String(), set.Missing.String(), set.OwnVersion.String(),
 			set.ReadTTL.String(), strconv.Itoa(set.MaxReads))
 	}
 	return t
 }
 
-func (s *session) showStatus() table {
+func (s *session) showStatus() wire.Result {
 	c := &s.srv.counters
 	plans := s.srv.PlanStats()
-	t := textTable("name", "value")
+	t := wire.TextResult("name", "value")
 	for _, v := range []struct {
 		name string
 		n    int64
@@ -175,7 +140,7 @@ func (s *session) showStatus() table {
 		{"policy_generation", int64(s.rules.Generation)},
 		{"uptime_seconds", int64(time.Since(s.srv.started) / time.Second)},
 	} {
-		t.add(v.name, strconv.FormatInt(v.n, 10))
+		t.Add(v.name, strconv.FormatInt(v.n, 10))
 	}
 	return t
 }
@@ -186,72 +151,19 @@ func (s *session) noSuchShow() error {
 }
 
 // answerTable answers a statement of the text protocol with a table.
-func (s *session) answerTable(t table) error {
-	if err := wire.WriteResult(s.client, s.caps, s.clientStatus(), t.columns, t.rows); err != nil {
+func (s *session) answerTable(t wire.Result) error {
+	if err := t.Write(s.client, s.caps, s.clientStatus()); err != nil {
 		return err
 	}
 	return s.answered()
 }
 
 // answerBinary answers the execution of a prepared statement with a table.
-func (s *session) answerBinary(t table) error {
-	if err := s.client.WritePacket(wire.AppendLenInt(nil, uint64(len(t.columns)))); err != nil {
-		return err
-	}
-	if err := s.writeColumns(t.columns); err != nil {
-		return err
-	}
-	for _, row := range t.rows {
-		if err := s.client.WritePacket(binaryRow(t.columns, row)); err != nil {
-			return err
-		}
-	}
-	end := wire.AppendEOF(nil, 0, s.clientStatus())
-	if s.caps.Has(wire.ClientDeprecateEOF) {
-		end = wire.OK{Header: wire.EOFHeader, Status: s.clientStatus()}.Append(nil, s.caps)
-	}
-	if err := s.client.WritePacket(end); err != nil {
+func (s *session) answerBinary(t wire.Result) error {
+	if err := t.WriteBinary(s.client, s.caps, s.clientStatus()); err != nil {
 		return err
 	}
 	return s.answered()
-}
-
-// writeColumns writes definitions and the EOF behind them.
-func (s *session) writeColumns(columns []wire.Column) error {
-	for i := range columns {
-		if err := s.client.WritePacket(columns[i].Append(nil, s.caps)); err != nil {
-			return err
-		}
-	}
-	if s.caps.Has(wire.ClientDeprecateEOF) {
-		return nil
-	}
-	return s.client.WritePacket(wire.AppendEOF(nil, 0, s.clientStatus()))
-}
-
-// binaryRow encodes a row for the binary protocol.
-// Source: "Binary Protocol Resultset Row".
-func binaryRow(columns []wire.Column, row []wire.Value) []byte {
-	p := make([]byte, 1+(len(columns)+9)/8)
-	for i, v := range row {
-		if v.Null {
-			p[1+(i+2)/8] |= 1 << ((i + 2) % 8)
-			continue
-		}
-		n, _ := strconv.ParseUint(v.Text, 10, 64)
-		if signed, err := strconv.ParseInt(v.Text, 10, 64); err == nil {
-			n = uint64(signed)
-		}
-		switch columns[i].Type {
-		case wire.TypeLong:
-			p = binary.LittleEndian.AppendUint32(p, uint32(n))
-		case wire.TypeLongLong:
-			p = binary.LittleEndian.AppendUint64(p, n)
-		default:
-			p = wire.AppendLenBytes(p, v.Text)
-		}
-	}
-	return p
 }
 
 // firstOwn is the first id of a prepared statement that the proxy answers
@@ -286,24 +198,24 @@ func (s *session) prepareOwn(st *statement) error {
 	s.owns++
 	s.stmts.keep(st)
 	s.lastStmt = st.id
-	if err := s.client.WritePacket(wire.PrepareOK{ID: st.id, Columns: uint16(len(t.columns))}.Append(nil)); err != nil {
+	if err := s.client.WritePacket(wire.PrepareOK{ID: st.id, Columns: uint16(len(t.Columns))}.Append(nil)); err != nil {
 		return err
 	}
-	if err := s.writeColumns(t.columns); err != nil {
+	if err := wire.WriteColumns(s.client, s.caps, s.clientStatus(), t.Columns); err != nil {
 		return err
 	}
 	return s.answered()
 }
 
 // ownTable gives the answer to a prepared statement that the proxy answers itself.
-func (s *session) ownTable(st *statement) (table, bool) {
+func (s *session) ownTable(st *statement) (wire.Result, bool) {
 	switch {
 	case st.kind == control.ShowIfmatch:
 		return s.show(st.name)
 	case s.diag != nil:
 		return s.diagnostics(st.text, st.stmt), true
 	}
-	none := textTable("Level", "Code", "Message")
-	none.columns[1].Type, none.columns[1].Charset = wire.TypeLong, binaryCollation
+	none := wire.TextResult("Level", "Code", "Message")
+	none.Columns[1].Type, none.Columns[1].Charset = wire.TypeLong, wire.BinaryCollation
 	return none, true
 }

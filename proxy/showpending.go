@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"ifmatch/rewrite"
+	"ifmatch/wire"
 )
 
 // maxShownPending bounds the rows of SHOW IFMATCH PENDING.
@@ -13,8 +14,8 @@ const maxShownPending = 1000
 
 // showPending gives the rows that are taken, by whatever proxy, of the tables that
 // the client may read.
-func (s *session) showPending() table {
-	t := textTable("table", "key", "before", "versions", "taker", "since", "lease_seconds", "state")
+func (s *session) showPending() wire.Result {
+	t := wire.TextResult("table", "key", "before", "versions", "taker", "since", "lease_seconds", "state")
 	if s.srv.cfg.Ledger == nil {
 		return t
 	}
@@ -40,7 +41,7 @@ func (s *session) showPending() table {
 		if before == "" {
 			before = "no row"
 		}
-		t.add(r.Schema+"."+r.Table, r.Text, before, strings.Join(r.Versions, ", "), r.Taker, r.TakenAt, strconv.FormatFloat(r.Left, 'f', 1, 64), r.State)
+		t.Add(r.Schema+"."+r.Table, r.Text, before, strings.Join(r.Versions, ", "), r.Taker, r.TakenAt, strconv.FormatFloat(r.Left, 'f', 1, 64), r.State)
 	}
 	return t
 }

@@ -340,7 +340,7 @@ func FuzzResult(f *testing.F) {
 	for _, caps := range []Capability{ClientProtocol41, ClientProtocol41 | ClientDeprecateEOF} {
 		out.Reset()
 		c := into(&out)
-		WriteResult(c, caps, StatusAutocommit, []Column{{Name: []byte("a")}, {Name: []byte("b")}}, [][]Value{{{Text: "1"}, {Null: true}}})
+		(&Result{[]Column{{Name: []byte("a")}, {Name: []byte("b")}}, [][]Value{{{Text: "1"}, {Null: true}}}}).Write(c, caps, StatusAutocommit)
 		c.Flush()
 		f.Add(bytes.Clone(out.Bytes()), uint64(caps))
 	}

@@ -278,25 +278,32 @@ func TestQuery(t *testing.T) {
 	}
 }
 
-func TestWriteResult(t *testing.T) {
-	columns := []Column{{Catalog: []byte("def"), Name: []byte("kind"), Charset: 45, Length: 256, Type: TypeVarString}, {Name: []byte("n")}}
-	rows := [][]Value{{{Text: "version"}, {Null: true}}, {{Text: ""}, {Text: "9"}}}
-	texts := [][]byte{[]byte("\x07version\xfb"), []byte("\x00\x019")}
+func TestResult(t *testing.T) {
+	r := Result{
+		[]Column{TextColumn("kind", 64), {Name: []byte("n"), Type: TypeLongLong}, {Name: []byte("code"), Type: TypeLong}},
+		[][]Value{{{Text: "version"}, {Null: true}, {Text: "9"}}, {{Text: ""}, {Text: "-2"}, {Null: true}}},
+	}
+	head := func(count ...byte) [][]byte {
+		return append([][]byte{count}, r.Columns[0].Append(nil, 0), r.Columns[1].Append(nil, 0), r.Columns[2].Append(nil, 0))
+	}
+	text := [][]byte{[]byte("\x07version\xfb\x019"), []byte("\x00\x02-2\xfb")}
+	binary := [][]byte{{0, 1 << 3, 7, 'v', 'e', 'r', 's', 'i', 'o', 'n', 9, 0, 0, 0}, {0, 1 << 4, 0, 0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}}
+	eof, ok := []byte{0xfe, 0, 0, 2, 0}, []byte{0xfe, 0, 0, 2, 0, 0, 0}
 	for name, test := range map[string]struct {
-		caps Capability
-		want [][]byte
+		write func(*Result, *Conn, Capability, Status) error
+		caps  Capability
+		want  [][]byte
 	}{
-		"with EOF": {ClientProtocol41, [][]byte{{2}, columns[0].Append(nil, 0), columns[1].Append(nil, 0), {0xfe, 0, 0, 2, 0},
-			texts[0], texts[1], {0xfe, 0, 0, 2, 0}}},
-		"without": {ClientProtocol41 | ClientDeprecateEOF, [][]byte{{2}, columns[0].Append(nil, 0), columns[1].Append(nil, 0),
-			texts[0], texts[1], {0xfe, 0, 0, 2, 0, 0, 0}}},
-		"optional metadata": {ClientProtocol41 | ClientDeprecateEOF | ClientOptionalResultsetMetadata, [][]byte{{2, 1},
-			columns[0].Append(nil, 0), columns[1].Append(nil, 0), texts[0], texts[1], {0xfe, 0, 0, 2, 0, 0, 0}}},
+		"with EOF":          {(*Result).Write, ClientProtocol41, slices.Concat(head(3), [][]byte{eof}, text, [][]byte{eof})},
+		"without":           {(*Result).Write, ClientProtocol41 | ClientDeprecateEOF, slices.Concat(head(3), text, [][]byte{ok})},
+		"optional metadata": {(*Result).Write, ClientProtocol41 | ClientDeprecateEOF | ClientOptionalResultsetMetadata, slices.Concat(head(3, 1), text, [][]byte{ok})},
+		"binary, with EOF":  {(*Result).WriteBinary, ClientProtocol41, slices.Concat(head(3), [][]byte{eof}, binary, [][]byte{eof})},
+		"binary, without":   {(*Result).WriteBinary, ClientProtocol41 | ClientDeprecateEOF, slices.Concat(head(3), binary, [][]byte{ok})},
 	} {
 		var out bytes.Buffer
 		c := into(&out)
 		c.SetSeq(1)
-		if err := errors.Join(WriteResult(c, test.caps, StatusAutocommit, columns, rows), c.Flush()); err != nil {
+		if err := errors.Join(test.write(&r, c, test.caps, StatusAutocommit), c.Flush()); err != nil {
 			t.Fatal(err)
 		}
 		if !bytes.Equal(out.Bytes(), stream(1, test.want...)) {
