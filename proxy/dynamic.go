@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"ifmatch/control"
+	"ifmatch/numbering"
 	"ifmatch/rewrite"
 	"ifmatch/sqltext"
 	"ifmatch/wire"
@@ -43,7 +44,7 @@ type verdict struct {
 	noted *rewrite.Plan
 	// counts is set for CALL of a numbering routine, which the proxy answers; countsIn is
 	// its text.
-	counts   *numberingCall
+	counts   *numbering.Call
 	countsIn *sqltext.Text
 }
 
@@ -321,7 +322,7 @@ func (s *session) judge(d *dynamic) verdict {
 				v.held = true
 			}
 		}
-		if n, ok := readNumbering(&t, stmt, d.db); ok && kind == control.Call && len(all) == 1 {
+		if n, ok := numbering.Parse(&t, stmt, d.db); ok && kind == control.Call && len(all) == 1 {
 			v.counts, v.countsIn = &n, &t
 		}
 		v.held = v.held || plan.HoldsInitial()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"ifmatch/control"
+	"ifmatch/numbering"
 	"ifmatch/rewrite"
 	"ifmatch/sqltext"
 	"ifmatch/wire"
@@ -33,7 +34,7 @@ type statement struct {
 	noted     *rewrite.Plan      // of one that passes and of which something is remembered
 	watched   *rewrite.Plan      // of one that passes and is observed
 	numbered  *numberedStatement // of one to which parameters were added for that
-	numbering *numberingCall     // of CALL ifmatch.allocids and the like
+	numbering *numbering.Call    // of CALL ifmatch.allocids and the like
 	shown     *shown             // the answer of the last execution, while a cursor is open
 	refused   string             // by rules that came later
 	types     []wire.ParamType   // of the last execution
@@ -182,7 +183,7 @@ func (s *session) planStatement(st *statement) (refused *rewrite.Plan) {
 	}
 	st.changes = control.ChangesOf(st.kind, st.text, st.stmt)
 	if st.kind == control.Call {
-		if n, ok := readNumbering(st.text, st.stmt, st.db); ok {
+		if n, ok := numbering.Parse(st.text, st.stmt, st.db); ok {
 			st.numbering = &n
 			return s.lacksLedger()
 		}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"ifmatch/control"
+	"ifmatch/numbering"
 	"ifmatch/rewrite"
 	"ifmatch/sqltext"
 	"ifmatch/wire"
@@ -54,7 +55,7 @@ func (s *session) trails(sql []byte) bool {
 // decide makes sure of modes and character set where sql depends on them and
 // could concern a guarded table or a counter.
 func (s *session) decide(sql []byte) error {
-	if s.state.undecided(sql, s.tracked) && !diagnosing(sql) && (s.rules.MentionsRaw(sql) && s.enforces() || maybeNumbers(sql)) {
+	if s.state.undecided(sql, s.tracked) && !diagnosing(sql) && (s.rules.MentionsRaw(sql) && s.enforces() || numbering.Mentioned(sql)) {
 		return s.askState()
 	}
 	return nil
@@ -287,8 +288,8 @@ func (s *session) uncommon(kind control.Kind, name string, stmt sqltext.Span, at
 			}
 		}
 	case control.Call:
-		if n, ok := readNumbering(&s.text, stmt, s.state.db); ok {
-			return true, s.numberQuery(n)
+		if n, ok := numbering.Parse(&s.text, stmt, s.state.db); ok {
+			return true, s.numberQuery(&n)
 		}
 		if !s.rules.Mentions(&s.text, stmt) {
 			return true, s.passQueryOf(kind, name, stmt, nil)

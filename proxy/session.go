@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"ifmatch/control"
+	"ifmatch/numbering"
 	"ifmatch/policy"
 	"ifmatch/rewrite"
 	"ifmatch/sqltext"
@@ -60,16 +61,16 @@ type session struct {
 	row          rowName
 	shown        *shown
 	isolation    isolation
-	tableLocks   bool                            // LOCK TABLES
-	token, moved []byte                          // forms of the read set
-	own          bool                            // the open transaction is the proxy's, around one write
-	stmts        handles                         // prepared by the client
-	lastStmt     uint32                          // id of the statement that was prepared last
-	owns         uint32                          // statements prepared that the proxy answers itself
-	hint         []sqltext.Pair                  // SET @ifmatch, for the next guarded write
-	diag         *diagnosis                      // error of the last statement, if it was the proxy's
-	rights       map[*numberingRoutine]time.Time // when the server last let the session call them
-	last         *lastConflict                   // for SHOW IFMATCH CONFLICT
+	tableLocks   bool                             // LOCK TABLES
+	token, moved []byte                           // forms of the read set
+	own          bool                             // the open transaction is the proxy's, around one write
+	stmts        handles                          // prepared by the client
+	lastStmt     uint32                           // id of the statement that was prepared last
+	owns         uint32                           // statements prepared that the proxy answers itself
+	hint         []sqltext.Pair                   // SET @ifmatch, for the next guarded write
+	diag         *diagnosis                       // error of the last statement, if it was the proxy's
+	rights       map[*numbering.Routine]time.Time // when the server last let the session call them
+	last         *lastConflict                    // for SHOW IFMATCH CONFLICT
 
 	more      bool               // results of further statements follow the one at hand
 	part      []byte             // the one statement at hand of a text of several
