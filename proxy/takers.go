@@ -45,12 +45,15 @@ type takenID struct {
 
 // taker is a session, or a context, that takes rows.
 type taker struct {
-	name string // for people
+	name string    // for people
+	home *takers   // of a context
+	key  [2]string // its user and name
 
-	mu   sync.Mutex
-	rows map[takenID]*taking
-	used time.Time     // when a context took part in a statement last
-	idle time.Duration // after how long without use a context is taken for dead
+	mu      sync.Mutex
+	rows    map[takenID]*taking
+	used    time.Time     // when a context took part in a statement last
+	idle    time.Duration // after how long without use a context is taken for dead
+	dropped bool          // its context has another taker now, or none
 }
 
 // holdsAny reports whether a row of the table is taken.
@@ -71,17 +74,37 @@ func (t *taker) find(id takenID) *taking {
 	return t.rows[id]
 }
 
+// add notes that a row is taken. A transaction may last longer than a context's taker
+// that holds nothing: what it takes then, or takes again when it is rolled back, is
+// held by the taker that the context has by now.
 func (t *taker) add(k *taking) {
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.rows == nil {
-		t.rows = map[takenID]*taking{}
+	if !t.dropped {
+		defer t.mu.Unlock()
+		if t.rows == nil {
+			t.rows = map[takenID]*taking{}
+		}
+		t.rows[takenID{k.table, k.form}] = k
+		return
 	}
-	t.rows[takenID{k.table, k.form}] = k
+	idle := t.idle
+	t.mu.Unlock()
+	now := t.home.context(t.key[0], t.key[1], true)
+	now.mu.Lock()
+	now.idle = max(now.idle, idle)
+	now.mu.Unlock()
+	now.add(k)
 }
 
 func (t *taker) remove(k *taking) {
 	t.mu.Lock()
+	if t.dropped {
+		t.mu.Unlock()
+		if now := t.home.context(t.key[0], t.key[1], false); now != nil {
+			now.remove(k)
+		}
+		return
+	}
 	defer t.mu.Unlock()
 	if id := (takenID{k.table, k.form}); t.rows[id] == k {
 		delete(t.rows, id)
@@ -92,6 +115,11 @@ func (t *taker) remove(k *taking) {
 func (t *taker) all() (ids []uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	return t.empty()
+}
+
+// empty is all, with the lock held.
+func (t *taker) empty() (ids []uint64) {
 	for _, k := range t.rows {
 		ids = append(ids, k.id)
 	}
@@ -116,7 +144,7 @@ func (s *takers) context(user, name string, make bool) *taker {
 		if s.contexts == nil {
 			s.contexts = map[[2]string]*taker{}
 		}
-		t = &taker{name: "context " + name + " of " + user}
+		t = &taker{name: "context " + name + " of " + user, home: s, key: key}
 		s.contexts[key] = t
 	}
 	if t != nil {
@@ -135,12 +163,11 @@ func (s *takers) aged(now time.Time) (ids []uint64) {
 	for key, t := range s.contexts {
 		t.mu.Lock()
 		idle, empty := now.Sub(t.used), len(t.rows) == 0
-		old := t.idle > 0 && idle > t.idle || empty && idle > time.Minute
-		t.mu.Unlock()
-		if old {
-			ids = append(ids, t.all()...)
+		if t.dropped = t.idle > 0 && idle > t.idle || empty && idle > time.Minute; t.dropped {
+			ids = append(ids, t.empty()...)
 			delete(s.contexts, key)
 		}
+		t.mu.Unlock()
 	}
 	return ids
 }
