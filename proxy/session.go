@@ -276,6 +276,18 @@ const farewellTimeout = time.Minute
 // backendGone is called when the backend hangs up.
 func (s *session) backendGone() {
 	s.backend.PeerGone()
+	s.hasNoBackend()
+}
+
+// backendVanished is backendGone where the backend cannot even hang up: what it has
+// sent before is not looked for, as nothing would ever say that this was all.
+func (s *session) backendVanished() {
+	s.backend.SetDeadline(time.Unix(1, 0))
+	s.hasNoBackend()
+}
+
+// hasNoBackend has the session end, and its client hear of it.
+func (s *session) hasNoBackend() {
 	s.gone.Store(true)
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -64,8 +64,7 @@ func (s *session) endVanished() {
 		go s.kill() // closing TLS waits for the peer, for a while
 	} else if d, gone := s.gonePeer(backend); gone {
 		s.vanished("backend", d, inTx)
-		s.backendGone()
-		backend.SetDeadline(time.Unix(1, 0))
+		s.backendVanished()
 	}
 }
 

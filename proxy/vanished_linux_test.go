@@ -196,3 +196,32 @@ func TestPeersVanish(t *testing.T) {
 		c.nc.Close()
 	}
 }
+
+// A statement whose backend has vanished ends at once, and not when it is looked for
+// such backends again.
+func TestVanishedBackendIsNotWaitedFor(t *testing.T) {
+	b := newBench(t)
+	defer b.close()
+	begun, leave := make(chan struct{}), make(chan struct{})
+	defer close(leave)
+	b.backend.serve = func(c *wire.Conn, _ net.Conn) {
+		if _, err := authenticate(c); err == nil {
+			c.ResetSeq()
+			c.ReadPayload(1 << 20)
+			close(begun)
+			<-leave
+		}
+	}
+	c := b.open()
+	defer c.Close()
+	if err := c.command(wire.ComQuery, "\x00\x01SELECT 1"); err != nil {
+		t.Fatal(err)
+	}
+	<-begun
+	b.srv.each((*session).backendVanished)
+	c.wait()
+	const want = "ERROR 2013 (HY000): ifmatch: lost connection to the server during the statement"
+	if got, err := c.answer(); got != want {
+		t.Errorf("the client hears %q, %v, want %q", got, err, want)
+	}
+}
