@@ -23,6 +23,11 @@ type Source struct {
 	DB         *sql.DB // service account; nil for none
 	Log        *slog.Logger
 
+	// Use, if it is set, is given rules as they come into force: one after another,
+	// and before anybody is told that they are. It is set while nobody else has the
+	// Source, and must not call it.
+	Use func(*rewrite.Rules)
+
 	mu      sync.Mutex // one load at a time
 	current *rewrite.Rules
 }
@@ -43,8 +48,17 @@ func (s *Source) Load(ctx context.Context) (*rewrite.Rules, error) {
 	if err := s.mayUndo(ctx, p).Err(); err != nil {
 		return nil, err
 	}
-	s.current = rewrite.Compile(p, catalog)
+	s.enforce(rewrite.Compile(p, catalog))
 	return s.current, nil
+}
+
+// enforce puts rules in force. The lock is held: rules that were made first must not
+// come last.
+func (s *Source) enforce(r *rewrite.Rules) {
+	s.current = r
+	if s.Use != nil {
+		s.Use(r)
+	}
 }
 
 // mayUndo asks whether the service account may give back what is taken.
@@ -69,11 +83,11 @@ func (s *Source) mayUndo(ctx context.Context, p *policy.Policy) policy.Faults {
 // the rules are the same, where nothing in it has changed. Where the policy does
 // not fit the new schema the rules stay as they are, with an error.
 func (s *Source) Refresh(ctx context.Context) (rules *rewrite.Rules, changed bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.DB == nil {
 		return s.current, false, nil
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	catalog, err := s.catalog(ctx, s.current.Policy)
 	if err != nil {
 		return s.current, false, err
@@ -81,7 +95,7 @@ func (s *Source) Refresh(ctx context.Context) (rules *rewrite.Rules, changed boo
 	if reflect.DeepEqual(catalog, s.current.Catalog) {
 		return s.current, false, nil
 	}
-	s.current = rewrite.Compile(s.current.Policy, catalog)
+	s.enforce(rewrite.Compile(s.current.Policy, catalog))
 	return s.current, true, nil
 }
 

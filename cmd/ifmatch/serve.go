@@ -102,12 +102,11 @@ func serve(ctx context.Context, cfg *conf.Config, signals <-chan os.Signal, logT
 	if err != nil {
 		return usage(err)
 	}
-	var server *proxy.Server
-	server, err = proxy.New(proxy.Config{
+	server, err := proxy.New(proxy.Config{
 		Backend: cfg.Backend, ClientTLS: clientTLS.Load, RequireTLS: cfg.RequireTLS,
 		BackendTLS: backendTLS.Config(), TLSOptional: cfg.BackendTLS == conf.TLSPreferred, RSAKey: key,
 		MaxSessions: cfg.MaxSessions, PlanCache: cfg.PlanCache, Rules: rules,
-		SchemaChanged: func(ctx context.Context) error { return refresh(ctx, source, server, log) },
+		SchemaChanged: func(ctx context.Context) error { return refresh(ctx, source, log) },
 		Service:       beside, ObserveWait: cfg.ObserveWait, Ledger: book,
 		IdleWarn: cfg.IdleTransactionWarn, IdleEnd: cfg.IdleTransactionEnd,
 		Meter: metrics, Log: log,
@@ -115,6 +114,7 @@ func serve(ctx context.Context, cfg *conf.Config, signals <-chan os.Signal, logT
 	if err != nil {
 		return err
 	}
+	source.Use = server.SetRules
 	metrics.Plans(func() admin.PlanStats { return admin.PlanStats(server.PlanStats()) })
 	releaseStart(log)
 	ln, err := proxy.Listen(cfg.Listen)
@@ -138,13 +138,13 @@ func serve(ctx context.Context, cfg *conf.Config, signals <-chan os.Signal, logT
 			return err
 		case <-tick.C:
 			ctx, cancel := context.WithTimeout(ctx, startTimeout)
-			if err := refresh(ctx, source, server, log); err != nil {
+			if err := refresh(ctx, source, log); err != nil {
 				log.Error("schema could not be read again; the old one is kept", "error", err)
 			}
 			cancel()
 		case sig := <-signals:
 			if sig == syscall.SIGHUP {
-				reloadPolicy(ctx, source, server, metrics, log)
+				reloadPolicy(ctx, source, metrics, log)
 				reloadCertificates(cfg, clientTLS, backendTLS, log)
 				continue
 			}
@@ -164,19 +164,18 @@ func drain(server *proxy.Server, d time.Duration) {
 	server.Shutdown(ctx)
 }
 
-// refresh swaps the rules where the schema has changed.
-func refresh(ctx context.Context, source *ruleset.Source, server *proxy.Server, log *slog.Logger) error {
+// refresh reads the schema again.
+func refresh(ctx context.Context, source *ruleset.Source, log *slog.Logger) error {
 	rules, changed, err := source.Refresh(ctx)
 	if err != nil || !changed {
 		return err
 	}
-	server.SetRules(rules)
 	log.Info("schema has changed", "generation", rules.Generation)
 	return nil
 }
 
 // reloadPolicy reads the policy again and keeps the old one where the new is wrong.
-func reloadPolicy(ctx context.Context, source *ruleset.Source, server *proxy.Server, metrics *admin.Metrics, log *slog.Logger) {
+func reloadPolicy(ctx context.Context, source *ruleset.Source, metrics *admin.Metrics, log *slog.Logger) {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	rules, err := source.Load(ctx)
@@ -185,7 +184,6 @@ func reloadPolicy(ctx context.Context, source *ruleset.Source, server *proxy.Ser
 		log.Error("policy is wrong; the old one is kept", "error", err)
 		return
 	}
-	server.SetRules(rules)
 	metrics.Reloaded(true)
 	log.Info("policy read again", "tables", rules.Tables(), "generation", rules.Generation)
 }
