@@ -402,7 +402,7 @@ func (s *session) settleSavepoint(kind control.Kind, name string) {
 			return
 		}
 		s.tx.save(name)
-		s.takings.save(name)
+		s.takings.deeds.Save(name)
 		s.reads.watch.save(name)
 		for _, scope := range all[:n] {
 			scope.Savepoint(name)
@@ -419,7 +419,7 @@ func (s *session) settleSavepoint(kind control.Kind, name string) {
 		}
 	case control.Release:
 		s.tx.backTo(name, true)
-		s.takings.release(name, true)
+		s.takings.deeds.Release(name)
 		for _, scope := range all[:n] {
 			scope.Release(name)
 		}
@@ -466,7 +466,7 @@ func (s *session) settle(kind control.Kind, name string, c control.Changes, a *a
 		s.state.unseen()
 		s.isolation.known = false
 		s.reads.writesUntold()
-		s.takings.doubtful()
+		s.takings.deeds.Doubt()
 	case control.Set, control.SetOwn:
 		s.settleChanges(c)
 	}

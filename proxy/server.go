@@ -22,6 +22,7 @@ import (
 	"ifmatch/policy"
 	"ifmatch/readset"
 	"ifmatch/rewrite"
+	"ifmatch/taking"
 	"ifmatch/wire"
 )
 
@@ -142,7 +143,7 @@ type Server struct {
 	counters counters
 	contexts readset.Store
 	keeper   *ledger.Keeper // nil without a ledger
-	takers   takers
+	takers   taking.Contexts
 	beside   *beside // nil without a service account
 
 	contextsEvicted atomic.Uint64 // as far as it was counted

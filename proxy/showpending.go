@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"ifmatch/rewrite"
+	"ifmatch/taking"
 	"ifmatch/wire"
 )
 
@@ -19,7 +20,7 @@ func (s *session) showPending() wire.Result {
 	if s.srv.cfg.Ledger == nil {
 		return t
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), ledgerTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), taking.Timeout)
 	defer cancel()
 	records, err := s.srv.cfg.Ledger.List(ctx, maxShownPending)
 	if err != nil {

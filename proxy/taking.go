@@ -3,11 +3,11 @@ package proxy
 import (
 	"context"
 	"slices"
-	"time"
 
 	"ifmatch/failpoint"
 	"ifmatch/ledger"
 	"ifmatch/rewrite"
+	"ifmatch/taking"
 	"ifmatch/wire"
 )
 
@@ -19,9 +19,9 @@ import (
 
 // takingWrite is such a write on its way.
 type takingWrite struct {
-	took   []deed // that it takes
-	gives  []deed // that it gives back
-	held   bool   // it is about rows that stay taken
+	took   []taking.Deed // that it takes
+	gives  []taking.Deed // that it gives back
+	held   bool          // it is about rows that stay taken
 	insert bool
 	done   bool // the server has carried it out; whether it is committed may be open
 	partly bool // not of all its rows, or it is not known of which
@@ -30,7 +30,7 @@ type takingWrite struct {
 // ids gives the numbers of what it takes.
 func (w *takingWrite) ids() (ids []uint64) {
 	for _, d := range w.took {
-		ids = append(ids, d.id)
+		ids = append(ids, d.ID)
 	}
 	return ids
 }
@@ -53,7 +53,7 @@ func (w *takingWrite) step(step string) string {
 func (s *session) prepareTaking(g *guarded) (done bool, err error) {
 	t, takes := g.plan.Table, s.binding.Takes()
 	by := s.taker(t, takes)
-	if !takes && (by == nil || !by.holdsAny(t.ID)) {
+	if !takes && (by == nil || !by.HoldsAny(t.ID)) {
 		return false, nil // the guard refuses what others have taken
 	}
 	if !s.transactional() && !s.tableLocks {
@@ -74,12 +74,12 @@ func (s *session) prepareTaking(g *guarded) (done bool, err error) {
 	if row == nil {
 		return false, nil // nor does the write find one
 	}
-	id := takenID{t.ID, string(row.Form)}
-	k := by.find(id)
+	id := taking.Key{Table: t.ID, Form: string(row.Form)}
+	k := by.Find(id)
 	switch {
 	case takes && row.Taken:
 		return false, nil // the guard says so
-	case takes && s.gave(id):
+	case takes && s.takings.deeds.Gave(id):
 		return true, s.refuseTaking(t, "the row was given back in this transaction, and can be taken again when that is committed")
 	case takes:
 		if k != nil { // its lease had run out
@@ -88,7 +88,7 @@ func (s *session) prepareTaking(g *guarded) (done bool, err error) {
 		return s.takeRow(g, by, row)
 	case k == nil:
 		return false, nil
-	case !row.Taken || !slices.Contains(k.versions, row.Version.String()):
+	case !row.Taken || !slices.Contains(k.Versions(), row.Version.String()):
 		s.loseTaking(by, k)
 		return true, s.conflict(g.plan.LostConflict(row))
 	case g.plan.Renames():
@@ -119,7 +119,7 @@ func (s *session) lockTaking(g *guarded) (*rewrite.TakenRow, *wire.ERR, error) {
 }
 
 // takeRow writes into the ledger that a row is about to be taken.
-func (s *session) takeRow(g *guarded, by *taker, row *rewrite.TakenRow) (done bool, err error) {
+func (s *session) takeRow(g *guarded, by *taking.Holder, row *rewrite.TakenRow) (done bool, err error) {
 	failpoint.Here("take.locked")
 	t := g.plan.Table
 	version, ok := g.plan.Next(row, s.cur, s.boundValues(g), &s.binding)
@@ -147,8 +147,8 @@ func (s *session) boundValues(g *guarded) []rewrite.Value {
 }
 
 // intent describes a row that is about to be taken.
-func (s *session) intent(t *rewrite.Table, by *taker, row *rewrite.TakenRow) ledger.Intent {
-	return ledger.Intent{Row: LedgerRow(t, row), Keep: t.KeepsAbandoned(), Lease: t.Lease(), Taker: by.name, Connection: uint64(s.id)}
+func (s *session) intent(t *rewrite.Table, by *taking.Holder, row *rewrite.TakenRow) ledger.Intent {
+	return ledger.Intent{Row: LedgerRow(t, row), Keep: t.KeepsAbandoned(), Lease: t.Lease(), Taker: by.Name, Connection: uint64(s.id)}
 }
 
 // LedgerRow gives a row as the ledger names it.
@@ -164,14 +164,14 @@ func LedgerRow(t *rewrite.Table, row *rewrite.TakenRow) ledger.Row {
 
 // writeIntents writes intents into the ledger and has their leases renewed.
 // refused says why that cannot be done.
-func (s *session) writeIntents(t *rewrite.Table, by *taker, intents []ledger.Intent) (took []deed, refused string) {
+func (s *session) writeIntents(t *rewrite.Table, by *taking.Holder, intents []ledger.Intent) (took []taking.Deed, refused string) {
 	if s.srv.keeper == nil {
 		return nil, "there is no ledger to write the taking into"
 	}
 	if s.srv.keeper.Held()+len(intents) > maxTaken {
 		return nil, "more rows are taken through this proxy than it has room for"
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), ledgerTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), taking.Timeout)
 	defer cancel()
 	ids, err := s.srv.cfg.Ledger.Take(ctx, intents)
 	if err != nil {
@@ -180,22 +180,20 @@ func (s *session) writeIntents(t *rewrite.Table, by *taker, intents []ledger.Int
 	}
 	for i := range intents {
 		in := &intents[i]
-		took = append(took, deed{taking: &taking{id: ids[i], table: t.ID, form: string(in.Form), versions: in.Versions}, by: by})
+		took = append(took, taking.Deed{Row: taking.NewRow(ids[i], taking.Key{Table: t.ID, Form: string(in.Form)}, in.Versions), By: by})
 		s.srv.keeper.Hold(ids[i], in.Lease)
 	}
-	by.mu.Lock()
-	by.used, by.idle = time.Now(), t.Settings.ReadTTL
-	by.mu.Unlock()
+	by.Use(t.Settings.ReadTTL)
 	return took, ""
 }
 
 // useTaking announces a write to a row that the writer has taken, unless it gives
 // the row back.
-func (s *session) useTaking(g *guarded, by *taker, k *taking, row *rewrite.TakenRow) (done bool, err error) {
+func (s *session) useTaking(g *guarded, by *taking.Holder, k *taking.Row, row *rewrite.TakenRow) (done bool, err error) {
 	s.binding.Hold()
 	t := g.plan.Table
 	if g.plan.EndsTaking() {
-		s.takings.write = &takingWrite{gives: []deed{{taking: k, by: by, gave: true}}}
+		s.takings.write = &takingWrite{gives: []taking.Deed{{Row: k, By: by, Gave: true}}}
 		failpoint.Here("give.locked")
 		return false, nil
 	}
@@ -226,9 +224,9 @@ func (s *session) refuseTaking(t *rewrite.Table, why string) error {
 
 // loseTaking gives up a row that is not as its taker has left it. What is left of
 // it in the ledger is judged there.
-func (s *session) loseTaking(by *taker, k *taking) {
-	by.remove(k)
-	s.srv.keeper.Abandon(k.id)
+func (s *session) loseTaking(by *taking.Holder, k *taking.Row) {
+	by.Remove(k)
+	s.srv.keeper.Abandon(k.ID)
 }
 
 // takingWritten takes over that the server has carried out the write at hand.
@@ -254,22 +252,25 @@ func (s *session) takingAnswered() {
 	s.takings.write = nil
 	open := s.inTransaction()
 	if w.partly && !open {
-		s.settleDeeds(slices.Concat(w.took, w.gives))
+		s.books().Settle(slices.Concat(w.took, w.gives))
 		return
 	}
-	s.takings.doubt = s.takings.doubt || w.partly
 	for _, d := range w.took {
-		d.by.add(d.taking)
+		d.By.Add(d.Row)
 	}
 	var over []uint64
 	for _, d := range w.gives {
-		d.by.remove(d.taking)
-		over = append(over, d.id)
+		d.By.Remove(d.Row)
+		over = append(over, d.ID)
 	}
 	if open {
-		s.takings.deeds = append(append(s.takings.deeds, w.took...), w.gives...)
+		s.takings.deeds.Add(w.took...)
+		s.takings.deeds.Add(w.gives...)
+		if w.partly {
+			s.takings.deeds.Doubt()
+		}
 	} else {
-		s.endTakings(over)
+		s.books().End(over)
 	}
 	failpoint.Here(w.step("answered"))
 }
@@ -283,9 +284,9 @@ func (s *session) takingEnded(err error) {
 	}
 	s.takings.write = nil
 	if !w.done {
-		s.endTakings(w.ids()) // it has had no effect
+		s.books().End(w.ids()) // it has had no effect
 		return
 	}
 	// It was to be committed, and the server has not said that it is.
-	s.settleDeeds(slices.Concat(w.took, w.gives))
+	s.books().Settle(slices.Concat(w.took, w.gives))
 }

@@ -7,6 +7,7 @@ import (
 	"ifmatch/failpoint"
 	"ifmatch/ledger"
 	"ifmatch/rewrite"
+	"ifmatch/taking"
 	"ifmatch/wire"
 )
 
@@ -16,17 +17,17 @@ import (
 
 // heldTakings is what a write does to the takings of one table.
 type heldTakings struct {
-	by    *taker
+	by    *taking.Holder
 	takes bool
 	ends  bool
 	rows  []heldTaking
-	lost  []*taking
+	lost  []*taking.Row
 }
 
 // heldTaking is a row that is about to be taken, or that is taken by the writer.
 type heldTaking struct {
 	row *rewrite.TakenRow
-	k   *taking // nil where it is about to be taken
+	k   *taking.Row // nil where it is about to be taken
 }
 
 // concernsTakings reports whether a write of several rows takes rows of a table, or
@@ -36,7 +37,7 @@ func (s *session) concernsTakings(t *rewrite.Table, b *rewrite.Binding) bool {
 		return false
 	}
 	by := s.taker(t, b.Takes())
-	return b.Takes() || by != nil && by.holdsAny(t.ID)
+	return b.Takes() || by != nil && by.HoldsAny(t.ID)
 }
 
 // heldTakings readies what is to be known of the takings of a table, nil where the
@@ -61,7 +62,7 @@ func (h *heldRows) taking(b *rewrite.Binding, l *rewrite.Locked) (ours *heldTaki
 		}
 		return nil, nil
 	}
-	k := h.takings.by.find(takenID{h.plan.Table.ID, string(l.Key)})
+	k := h.takings.by.Find(taking.Key{Table: h.plan.Table.ID, Form: string(l.Key)})
 	if taken && (k == nil || h.takings.takes) {
 		return nil, h.plan.JudgeLocked(b, l)
 	}
@@ -69,7 +70,7 @@ func (h *heldRows) taking(b *rewrite.Binding, l *rewrite.Locked) (ours *heldTaki
 	switch {
 	case !ok:
 		return nil, h.plan.Unknown(b)
-	case k != nil && (!taken || !slices.Contains(k.versions, row.Version.String())) && !h.takings.takes:
+	case k != nil && (!taken || !slices.Contains(k.Versions(), row.Version.String())) && !h.takings.takes:
 		h.takings.lost = append(h.takings.lost, k)
 		return nil, h.plan.LostConflict(row)
 	case k != nil && h.takings.takes: // its lease had run out
@@ -90,7 +91,7 @@ func (s *session) announceHeld(held []*heldRows, values []rewrite.Value) (refuse
 	w := &takingWrite{}
 	defer func() {
 		if refused != "" || lost != nil {
-			s.endTakings(w.ids())
+			s.books().End(w.ids())
 		}
 	}()
 	for i, h := range held {
@@ -108,7 +109,7 @@ func (s *session) announceHeld(held []*heldRows, values []rewrite.Value) (refuse
 		for _, r := range h.takings.rows {
 			if r.k != nil && h.takings.ends {
 				failpoint.Here("give.locked")
-				w.gives = append(w.gives, deed{taking: r.k, by: h.takings.by, gave: true})
+				w.gives = append(w.gives, taking.Deed{Row: r.k, By: h.takings.by, Gave: true})
 				continue
 			}
 			version, ok := h.plan.Next(r.row, s.cur, values, b)
@@ -127,7 +128,7 @@ func (s *session) announceHeld(held []*heldRows, values []rewrite.Value) (refuse
 				}
 				continue
 			}
-			if s.gave(takenID{t.ID, string(r.row.Form)}) {
+			if s.takings.deeds.Gave(taking.Key{Table: t.ID, Form: string(r.row.Form)}) {
 				return "a row was given back in this transaction, and can be taken again when that is committed", nil
 			}
 			in := s.intent(t, h.takings.by, r.row)
@@ -158,11 +159,11 @@ func (s *session) announceHeld(held []*heldRows, values []rewrite.Value) (refuse
 
 // announce says which version the row that is taken will have. ok is false where it
 // is not the taker's any longer; why says why the write cannot be sent.
-func (s *session) announce(k *taking, by *taker, row *rewrite.TakenRow, version string) (ok bool, why string) {
+func (s *session) announce(k *taking.Row, by *taking.Holder, row *rewrite.TakenRow, version string) (ok bool, why string) {
 	versions := []string{row.Version.String()}
 	if s.inTransaction() {
 		// It may go back to any of them.
-		versions = slices.Clone(k.versions)
+		versions = slices.Clone(k.Versions())
 	}
 	if !slices.Contains(versions, version) {
 		versions = append(versions, version)
@@ -170,17 +171,15 @@ func (s *session) announce(k *taking, by *taker, row *rewrite.TakenRow, version 
 	if len(versions) > ledger.MaxVersions {
 		return false, "this transaction has written the row that is taken too often; commit it first"
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), ledgerTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), taking.Timeout)
 	defer cancel()
-	ok, err := s.srv.cfg.Ledger.Announce(ctx, k.id, versions)
+	ok, err := s.srv.cfg.Ledger.Announce(ctx, k.ID, versions)
 	if err != nil {
 		s.log.Warn("a write to a row that is taken cannot be announced", "error", err)
 		return false, "the write cannot be announced in the ledger"
 	}
 	if ok {
-		by.mu.Lock()
-		k.versions = versions
-		by.mu.Unlock()
+		k.SetVersions(versions)
 	}
 	return ok, ""
 }
