@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"ifmatch/integration/racing"
 	"ifmatch/integration/server"
 	"ifmatch/wire"
 )
@@ -130,7 +131,7 @@ func TestManyCapturedRows(t *testing.T) {
 				t.Errorf("%d rows, want %d", n, rows)
 			}
 		}
-		if grown := p.peak(t) - before; grown > most {
+		if grown := p.peak(t) - before; grown > most && !racing.Wanted() {
 			t.Errorf("the proxy has taken %d MiB more", grown>>20)
 		}
 		app.query("SELECT name FROM products WHERE id = 1") // it was forgotten long ago

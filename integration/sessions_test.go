@@ -14,6 +14,7 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 
+	"ifmatch/integration/racing"
 	"ifmatch/integration/server"
 	"ifmatch/wire"
 )
@@ -159,7 +160,7 @@ func TestSlowReader(t *testing.T) {
 		if n := strings.Count(processes(t, s), "REPEAT"); n != 2 {
 			t.Errorf("the server has ended %d of 2 statements whose answer nobody reads", 2-n)
 		}
-		if rss := p.resident(t); rss > most {
+		if rss := p.resident(t); rss > most && !racing.Wanted() {
 			t.Errorf("the proxy has had %d MiB, more than %d", rss>>20, most>>20)
 		}
 		for _, r := range slow {
