@@ -167,12 +167,29 @@ func (k *Keeper) renewing(ctx context.Context) {
 		one, cancel := context.WithTimeout(ctx, min(patience, max(shortest/2, time.Second)))
 		err := k.ledger.Renew(one, ids)
 		cancel()
+		k.renewed(ids)
 		if err != nil && !lame {
 			k.log.Warn("leases cannot be renewed", "rows", len(ids), "error", err)
 		}
 		if lame = err != nil; lame && !sleep(ctx, min(shortest/renewals, time.Second), nil) {
 			return
 		}
+	}
+}
+
+// renewed has the leases ended of takings that were let go while they were renewed: that
+// they had ended may have come before.
+func (k *Keeper) renewed(ids []uint64) {
+	k.mu.Lock()
+	for _, id := range ids {
+		if _, held := k.held[id]; !held {
+			k.owed[id] = true
+		}
+	}
+	owes := len(k.owed) > 0
+	k.mu.Unlock()
+	if owes {
+		wake(k.kick)
 	}
 }
 
