@@ -102,3 +102,24 @@ func TestChangesOf(t *testing.T) {
 		}
 	}
 }
+
+// What begins with a verb of rows is plain, whatever follows, and nothing else is
+// taken for one.
+func TestOfRows(t *testing.T) {
+	for _, verb := range []string{"SELECT", "select", "Insert", "UPDATE", "DELETE", "REPLACE", "With"} {
+		if !OfRows([]byte(verb)) {
+			t.Errorf("%s is not known", verb)
+		}
+		for _, rest := range []string{"", " 1", ".a", " BEGIN", " ROLLBACK", "*", " PREPARE a", "@ifmatch = 1"} {
+			text, stmt := lex(t, verb+rest)
+			if kind, name := Classify(text, stmt); kind != Plain || name != "" || EndingOf(text, stmt, kind) != Committed {
+				t.Errorf("%s%s is of kind %d %q", verb, rest, kind, name)
+			}
+		}
+	}
+	for _, word := range []string{"", "S", "SET", "SELEC", "SELECTS", "SELECU", "XELECT", "WHILE", "REPEAT", "RELEASE", "EXECUTE", "PREPARE", "COMMIT", "ROLLBACK", "BEGIN", "CALL", "LOOP", "_ELECT", "\x13ELECT"} {
+		if OfRows([]byte(word)) {
+			t.Errorf("%s is taken for a verb of rows", word)
+		}
+	}
+}

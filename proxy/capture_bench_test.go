@@ -113,7 +113,7 @@ type ends struct{ client, backend *endless }
 type lone struct{ *session }
 
 // alone gives a session between two endless connections.
-func alone(b *testing.B, caps wire.Capability) (lone, *ends) {
+func alone(b testing.TB, caps wire.Capability) (lone, *ends) {
 	bench := newBench(b)
 	b.Cleanup(bench.stop)
 	e := &ends{&endless{}, &endless{}}

@@ -23,6 +23,9 @@ func (s *session) query() error {
 	}
 	s.srv.counters.statements.Add(1)
 	s.cur = &s.text
+	if s.overlooks(sql) {
+		return s.passOverlooked(sql)
+	}
 	if err := s.decide(sql); err != nil {
 		return err
 	}

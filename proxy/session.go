@@ -172,7 +172,7 @@ func (s *session) commands() error {
 			// It would be taken for the answer to this command.
 			return &backendError{&wire.MalformedError{What: "packets behind the end of an answer"}}
 		}
-		s.ends = control.Committed
+		s.ends, s.cur = control.Committed, nil
 		if err := s.command(wire.Command(first), n); err != nil {
 			return err
 		}
@@ -381,6 +381,10 @@ func (s *session) shape() (shape string) {
 	}()
 	if s.cur == nil {
 		return ""
+	}
+	if t := s.cur; len(t.Tokens) == 0 { // it was overlooked
+		lex := t.Lexis()
+		_ = t.Lex(t.SQL, &lex) // what cannot be read has the tokens before
 	}
 	return string(s.cur.Shape(nil))
 }

@@ -165,6 +165,15 @@ func (st *state) undecided(sql []byte, tracked bool) bool {
 	return false
 }
 
+// doubt says what of the lexis is not sure: what makes a text undecided, as far as
+// it matters to where its words are.
+func (st *state) doubt(tracked bool) sqltext.Doubt {
+	return sqltext.Doubt{
+		Quotes:  st.stale && !st.tellsQuotes(),
+		Charset: !st.charset || st.stale && (!tracked || st.untold),
+	}
+}
+
 // askState asks the backend for modes and character set. It changes nothing
 // that the client can see but FOUND_ROWS(), and is done only where a statement
 // depends on the answer.

@@ -343,14 +343,19 @@ func (r *Rules) Mentions(t *sqltext.Text, stmt sqltext.Span) bool {
 	return false
 }
 
+// Overlooks reports whether the statement that the scan is at the start of is surely
+// one of which Mentions is false. It stops at the first name that makes it doubtful.
+func (r *Rules) Overlooks(scan *sqltext.Scan) bool {
+	for word := scan.Next(&r.words.sieve); word != nil; word = scan.Next(&r.words.sieve) {
+		if has, sure := r.words.hasWord(word); has || !sure {
+			return false
+		}
+	}
+	return scan.Sure()
+}
+
 // MentionsRaw is Mentions for a text that the lexer cannot read: it reports
 // whether the bytes of one of the names occur in it at all, in any case.
 func (r *Rules) MentionsRaw(sql []byte) bool {
-	low := lower(string(sql))
-	for w, raw := range r.words.raw {
-		if raw && strings.Contains(low, w) {
-			return true
-		}
-	}
-	return r.wide && !ascii(sql)
+	return r.words.occurs(sql) || r.wide && !ascii(sql)
 }

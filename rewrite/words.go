@@ -1,25 +1,18 @@
 package rewrite
 
-import "unicode/utf8"
+import (
+	"bytes"
+	"unicode/utf8"
+
+	"ifmatch/sqltext"
+)
 
 // wordSet is the names that Mentions looks for, in lower case. Nearly all words of
-// nearly all statements are none of them, so a sieve of a few of their bytes goes
-// before the look-up: what it lets through is one of the names or, seldom, not.
+// nearly all statements are none of them, so a sieve goes before the look-up.
 type wordSet struct {
 	raw   map[string]bool // true where MentionsRaw looks for it, too
-	sieve [sieveBits / 64]uint64
-}
-
-// sieveBits holds a thousand names and still stops three words in four.
-const sieveBits = 4096
-
-// sifted gives the bit of a name or a word of ASCII, the same for both cases of
-// its letters.
-func sifted[T []byte | string](word T) uint32 {
-	const golden = 0x9e3779b1 // spreads the bits upwards
-	n := len(word)
-	h := uint32(word[0]|0x20) | uint32(word[n/2]|0x20)<<8 | uint32(word[n-1]|0x20)<<16 | uint32(n)<<24
-	return h * golden >> (32 - 12)
+	sieve sqltext.Sieve
+	parts partSet // of ASCII ones that MentionsRaw looks for
 }
 
 // add adds a name in lower case.
@@ -28,9 +21,12 @@ func (s *wordSet) add(name string, raw bool) {
 		s.raw = map[string]bool{}
 	}
 	s.raw[name] = raw
-	if name != "" {
-		bit := sifted(name)
-		s.sieve[bit/64] |= 1 << (bit % 64)
+	if name == "" {
+		return
+	}
+	s.sieve.Add(name)
+	if raw && ascii(name) {
+		s.parts.add(name)
 	}
 }
 
@@ -47,25 +43,44 @@ func (s *wordSet) hasWord(word []byte) (has, sure bool) {
 	if len(word) == 0 {
 		return false, true
 	}
-	if bit := sifted(word); s.sieve[bit/64]&(1<<(bit%64)) == 0 {
+	if !s.sieve.Lets(word) {
 		return false, true
 	}
 	var low [64]byte
 	if len(word) > len(low) {
 		return false, false
 	}
-	for i, c := range word {
-		if c >= 'A' && c <= 'Z' {
-			c += 'a' - 'A'
-		}
-		low[i] = c
-	}
-	_, has = s.raw[string(low[:len(word)])]
+	_, has = s.raw[string(lowered(&low, word))]
 	return has, true
+}
+
+// lowered gives a word of at most 64 bytes with its ASCII letters in lower case.
+func lowered(low *[64]byte, word []byte) []byte {
+	for i, c := range word {
+		low[i] = lowerASCII(c)
+	}
+	return low[:len(word)]
+}
+
+func lowerASCII(c byte) byte {
+	if c >= 'A' && c <= 'Z' {
+		c += 'a' - 'A'
+	}
+	return c
 }
 
 // has reports whether a name, in lower case, is one of them.
 func (s *wordSet) has(name string) bool {
 	_, has := s.raw[name]
 	return has
+}
+
+// occurs reports whether the bytes of one of the names that MentionsRaw looks for
+// occur in a text, in any case of their letters.
+func (s *wordSet) occurs(sql []byte) bool {
+	if !ascii(sql) && (bytes.Contains(sql, []byte("İ")) || bytes.Contains(sql, []byte("\u212a"))) {
+		// These have letters of ASCII for their lower case.
+		sql = []byte(lower(string(sql)))
+	}
+	return s.parts.occurs(sql)
 }

@@ -1,7 +1,6 @@
 package rewrite
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -66,20 +65,60 @@ func TestWordSet(t *testing.T) {
 	}
 }
 
-// A thousand names are looked for at the price of one: few other words get
-// through the sieve.
-func TestSieveIsFine(t *testing.T) {
-	var s wordSet
-	for i := range 1000 {
-		s.add(fmt.Sprintf("table_%c%c_%d", 'a'+i%26, 'a'+i/26%26, i), true)
+// What MentionsRaw looks for is found wherever it stands, in any case of its letters.
+func TestPartSet(t *testing.T) {
+	random := rand.New(rand.NewPCG(5, 6))
+	letters := []byte("abC_1 .`\xbf")
+	word := func(most int) string {
+		b := make([]byte, 1+random.IntN(most))
+		for i := range b {
+			b[i] = letters[random.IntN(5)]
+		}
+		return strings.ToLower(string(b))
 	}
-	bits := 0
-	for _, w := range s.sieve {
-		for ; w != 0; w &= w - 1 {
-			bits++
+	for shortest := range 6 {
+		for range 40 {
+			var s wordSet
+			names := map[string]bool{}
+			for range 1 + random.IntN(12) {
+				name := strings.Repeat("b", shortest) + word(6)
+				if random.IntN(10) == 0 {
+					name = strings.Repeat("x", 70) + name
+				}
+				names[name] = true
+				s.add(name, true)
+			}
+			s.add("dropped", false)
+			for range 300 {
+				b := make([]byte, random.IntN(30))
+				for i := range b {
+					b[i] = letters[random.IntN(len(letters))]
+				}
+				for name := range names {
+					if random.IntN(20) == 0 {
+						b = append(append(b, strings.ToUpper(name)...), " dropped"...)
+						break
+					}
+				}
+				want := false
+				for name := range names {
+					want = want || strings.Contains(strings.ToLower(string(b)), name)
+				}
+				if got := s.occurs(b); got != want {
+					t.Fatalf("%v in %q: %v", names, b, got)
+				}
+			}
 		}
 	}
-	if share := float64(bits) / sieveBits; share > .3 {
-		t.Errorf("%.0f %% of the sieve is open", 100*share)
+	var none wordSet
+	if none.occurs([]byte("abc")) {
+		t.Error("there is nothing to be found")
+	}
+	var s wordSet
+	s.add("ink", true)
+	for text, want := range map[string]bool{"İNK": true, "in\u212a": true, "IN\u212a": true, "ınk": false, "in": false, "": false, "\xe2\x84ink": true} {
+		if got := s.occurs([]byte(text)); got != want {
+			t.Errorf("%q: %v", text, got)
+		}
 	}
 }

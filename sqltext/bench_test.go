@@ -29,6 +29,29 @@ func benchmarkLex(b *testing.B, sql string) {
 func BenchmarkLexUpdate(b *testing.B) { benchmarkLex(b, benchUpdate) }
 func BenchmarkLexSelect(b *testing.B) { benchmarkLex(b, benchSelect) }
 
+// benchmarkScan is what a statement costs that names nothing looked for.
+func benchmarkScan(b *testing.B, sql string) {
+	var sieve Sieve
+	sieve.Add("orders")
+	src := []byte(sql)
+	lx := mysql97
+	b.SetBytes(int64(len(src)))
+	b.ReportAllocs()
+	for b.Loop() {
+		var scan Scan
+		scan.Start(src, &lx, Doubt{})
+		if scan.First() == nil || scan.Next(&sieve) != nil || !scan.Sure() {
+			b.Fatal("it is not known")
+		}
+	}
+}
+
+const benchPoint = "SELECT c FROM sbtest1 WHERE id=5023"
+
+func BenchmarkLexPoint(b *testing.B)   { benchmarkLex(b, benchPoint) }
+func BenchmarkScanPoint(b *testing.B)  { benchmarkScan(b, benchPoint) }
+func BenchmarkScanSelect(b *testing.B) { benchmarkScan(b, benchSelect) }
+
 func BenchmarkHashUpdate(b *testing.B) {
 	text := lex(b, benchUpdate, mysql97)
 	b.ReportAllocs()
@@ -61,6 +84,10 @@ func TestNoAllocation(t *testing.T) {
 		text.Hash(0, len(text.Tokens))
 		dst = text.Mask(text.Normalize(text.Shape(dst[:0])))
 		dst, _ = text.StringValue(dst, 6)
+		var scan Scan
+		scan.Start(sql, &lx, Doubt{})
+		scan.First()
+		scan.Next(everything)
 	})
 	if n != 0 {
 		t.Errorf("%v allocations", n)

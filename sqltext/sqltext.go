@@ -116,16 +116,21 @@ func (e *LexError) Error() string {
 	return fmt.Sprintf("reading sql: %s at byte %d", e.What, e.Offset)
 }
 
-// Lex reads sql as the server would under lx. Whatever t held before is gone,
-// its slices are reused: in steady state nothing is allocated. The error is a
-// [*LexError]; t then holds the tokens before it. sql must not change while t
-// is in use.
-func (t *Text) Lex(sql []byte, lx *Lexis) error {
+// Hold makes t hold sql without reading it: it then has no tokens.
+func (t *Text) Hold(sql []byte, lx *Lexis) {
 	t.SQL = sql
 	t.Tokens = t.Tokens[:0]
 	t.Hints = t.Hints[:0]
 	t.Executable = false
 	t.lx = *lx
+}
+
+// Lex reads sql as the server would under lx. Whatever t held before is gone,
+// its slices are reused: in steady state nothing is allocated. The error is a
+// [*LexError]; t then holds the tokens before it. sql must not change while t
+// is in use.
+func (t *Text) Lex(sql []byte, lx *Lexis) error {
+	t.Hold(sql, lx)
 	if len(sql) > math.MaxInt32 {
 		return &LexError{Offset: math.MaxInt32, What: "text longer than 2 GiB"}
 	}
