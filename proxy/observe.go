@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"ifmatch/control"
+	"ifmatch/observe"
 	"ifmatch/policy"
 	"ifmatch/rewrite"
 	"ifmatch/sqltext"
@@ -205,7 +206,7 @@ func (s *session) observeInserted(o *observation, ok *wire.OK) {
 	}
 	for _, row := range rows {
 		if form, known, _ := o.plan.KeyForm(nil, row.Key, s.utf8()); known {
-			s.reads.watch.write(twin, form, leftRead, s.inTransaction())
+			s.reads.watch.Wrote(twin, form, observe.Read, s.inTransaction())
 		}
 	}
 }
@@ -216,8 +217,8 @@ func (s *session) observeWritten(o *observation, ok *wire.OK) {
 	plan, twin, w := o.plan, o.plan.Table.Twin(), &s.reads.watch
 	met := matched(ok, plan.Verb)
 	if o.after && met {
-		if form, known, final := s.guessRow(o); known && final && twin != nil && w.has(twin, form) {
-			s.leaveWritten(o, form, leftRead)
+		if form, known, final := s.guessRow(o); known && final && twin != nil && w.Has(twin, form) {
+			s.leaveWritten(o, form, observe.Read)
 			return
 		}
 	}
@@ -232,9 +233,9 @@ func (s *session) observeWritten(o *observation, ok *wire.OK) {
 	if o.sight.Found {
 		form, known = o.sight.Key, true
 	}
-	if known && twin != nil && w.has(twin, form) {
+	if known && twin != nil && w.Has(twin, form) {
 		if met {
-			s.leaveWritten(o, form, leftRead)
+			s.leaveWritten(o, form, observe.Read)
 		}
 		return
 	}
@@ -242,7 +243,7 @@ func (s *session) observeWritten(o *observation, ok *wire.OK) {
 	switch {
 	case !met || twin == nil:
 	case !known:
-		w.lose(twin, s.inTransaction())
+		w.Lose(twin, s.inTransaction())
 	default:
 		s.leaveWritten(o, form, left)
 	}
@@ -256,10 +257,10 @@ func (s *session) guessRow(o *observation) (form []byte, known, final bool) {
 
 // judgeWritten counts what would have become of a write, and says what it leaves
 // of what the scope knows of its row, if it has met that.
-func (s *session) judgeWritten(o *observation, form []byte, known, met bool) left {
+func (s *session) judgeWritten(o *observation, form []byte, known, met bool) observe.Left {
 	plan, b := o.plan, &o.b
 	if plan.NeedsSight(b) && !o.looked {
-		return leftRead
+		return observe.Read
 	}
 	var read []byte
 	if twin := plan.Table.Twin(); known && twin != nil && plan.WantsRead(b) {
@@ -268,13 +269,13 @@ func (s *session) judgeWritten(o *observation, form []byte, known, met bool) lef
 		switch {
 		case !ok:
 		case !o.looked:
-			return leftRead // it was counted where it failed
-		case !s.reads.watch.counts(twin, at):
+			return observe.Read // it was counted where it failed
+		case !s.reads.watch.Counts(twin, at):
 			s.observeDropped()
-			return leftRead
+			return observe.Read
 		case age > plan.Table.Settings.ReadTTL && !b.Soft:
 			s.foresee(s.unreadConflict(o))
-			return leftUnread
+			return observe.Unread
 		default:
 			read = token
 		}
@@ -282,7 +283,7 @@ func (s *session) judgeWritten(o *observation, form []byte, known, met bool) lef
 	if read == nil {
 		if refused := plan.BindUnread(b); refused != nil {
 			s.foresee(s.unreadConflict(o))
-			return leftUnread
+			return observe.Unread
 		}
 		if b.Unread {
 			s.observeUnread(plan.Table)
@@ -295,11 +296,11 @@ func (s *session) judgeWritten(o *observation, form []byte, known, met bool) lef
 	}
 	switch {
 	case read == nil && b.Source == rewrite.NoExpectation:
-		return leftUnread
+		return observe.Unread
 	case read != nil && b.Soft && string(read) != string(o.sight.Token):
-		return leftStale
+		return observe.Stale
 	}
-	return leftRead
+	return observe.Read
 }
 
 // expected gives what the scope has read of an observed row.
@@ -318,15 +319,15 @@ func (s *session) unreadConflict(o *observation) *rewrite.Conflict {
 }
 
 // leaveWritten notes what a write has left of its row.
-func (s *session) leaveWritten(o *observation, form []byte, left left) {
+func (s *session) leaveWritten(o *observation, form []byte, left observe.Left) {
 	w, open, twin := &s.reads.watch, s.inTransaction(), o.plan.Table.Twin()
-	w.write(twin, form, left, open)
+	w.Wrote(twin, form, left, open)
 	moves, to := o.plan.Moves(o.text, o.params, &o.b)
 	if !moves {
 		return
 	}
 	if moved, known, _ := o.plan.KeyForm(nil, to, s.utf8()); to != nil && known {
-		w.write(twin, moved, left, open)
+		w.Wrote(twin, moved, left, open)
 	}
 }
 
@@ -371,7 +372,7 @@ func (s *session) observeRefused(t *rewrite.Table, reason string) {
 // is written and it is not known which.
 func (s *session) loseObserved(t *rewrite.Table) {
 	if twin := t.Twin(); twin != nil {
-		s.reads.watch.lose(twin, s.inTransaction() || !s.status.Has(wire.StatusAutocommit))
+		s.reads.watch.Lose(twin, s.inTransaction() || !s.status.Has(wire.StatusAutocommit))
 	}
 }
 
@@ -478,8 +479,8 @@ func (sh *shown) see(s *session, o *shownOrigin) {
 		}
 	}
 	switch {
-	case one.keys[string(sh.key)], s.reads.watch.sees(o.table, sh.key):
-	case len(one.keys) < besideRows:
+	case one.keys[string(sh.key)], s.reads.watch.Sees(o.table, sh.key):
+	case len(one.keys) < observe.MaxRows:
 		one.keys[string(sh.key)] = true
 	default:
 		s.observeDropped()
@@ -507,7 +508,7 @@ func (s *session) noteSeen(sh *shown) {
 				}
 			}
 			for key, token := range found {
-				if !s.reads.watch.sees(twin, []byte(key)) {
+				if !s.reads.watch.Sees(twin, []byte(key)) {
 					scope.Read(twin.ID, []byte(key), token, sh.at)
 				}
 			}
@@ -533,7 +534,7 @@ func (s *session) noteNamed(twin *rewrite.Table, key []rewrite.Value, at time.Ti
 		return
 	}
 	for _, row := range rows {
-		if form, token, ok := twin.RowForms(row, nil, nil); ok && !s.reads.watch.sees(twin, form) {
+		if form, token, ok := twin.RowForms(row, nil, nil); ok && !s.reads.watch.Sees(twin, form) {
 			scope.Read(twin.ID, form, token, at)
 		}
 	}

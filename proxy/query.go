@@ -406,7 +406,7 @@ func (s *session) settleSavepoint(kind control.Kind, name string) {
 		}
 		s.tx.save(name)
 		s.takings.deeds.Save(name)
-		s.reads.watch.save(name)
+		s.reads.watch.Save(name)
 		for _, scope := range all[:n] {
 			scope.Savepoint(name)
 		}
@@ -415,7 +415,7 @@ func (s *session) settleSavepoint(kind control.Kind, name string) {
 		s.tx.backTo(name, false)
 		s.takingsBackTo(name)
 		s.reads.undone++
-		s.reads.watch.backTo(name)
+		s.reads.watch.BackTo(name)
 		for _, scope := range all[:n] {
 			scope.RollbackTo(name)
 			s.reads.forgetUntold(scope)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"ifmatch/control"
+	"ifmatch/observe"
 	"ifmatch/policy"
 	"ifmatch/readset"
 	"ifmatch/rewrite"
@@ -28,14 +29,15 @@ type reads struct {
 	request     *readset.Request // of the context that the client has named; nil without one
 	context     string           // its name
 
-	open    bool      // a transaction is open
-	doubt   bool      // what the open transaction wrote may not be what the server has of it
-	shaken  *wire.ERR // the error that may have rolled it back, until the server has been asked
-	untold  time.Time // since when the open transaction may have written rows of which the scopes know nothing
-	tables  tableSet  // of which something was read, request aside
-	evicted uint64    // as far as it was counted, request aside
-	undone  uint64    // how often what a transaction did was, or may have been, taken back
-	watch   watch     // of observed rows
+	open     bool           // a transaction is open
+	doubt    bool           // what the open transaction wrote may not be what the server has of it
+	shaken   *wire.ERR      // the error that may have rolled it back, until the server has been asked
+	untold   time.Time      // since when the open transaction may have written rows of which the scopes know nothing
+	tables   tableSet       // of which something was read, request aside
+	evicted  uint64         // as far as it was counted, request aside
+	undone   uint64         // how often what a transaction did was, or may have been, taken back
+	watch    observe.Writes // of observed rows
+	patience time.Duration  // for reading beside the statement at hand
 }
 
 // scopes gives those that there are.
@@ -75,7 +77,7 @@ func (r *reads) end(how control.Ending) control.Ending {
 		how = control.Uncertain
 	}
 	r.open, r.doubt = false, false
-	r.watch.end(how)
+	r.watch.End(how)
 	if how != control.Committed {
 		r.undone++
 	}

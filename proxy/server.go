@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"ifmatch/ledger"
+	"ifmatch/observe"
 	"ifmatch/policy"
 	"ifmatch/readset"
 	"ifmatch/rewrite"
@@ -144,7 +145,7 @@ type Server struct {
 	contexts readset.Store
 	keeper   *ledger.Keeper // nil without a ledger
 	takers   taking.Contexts
-	beside   *beside // nil without a service account
+	beside   *observe.Reader // nil without a service account
 
 	contextsEvicted atomic.Uint64 // as far as it was counted
 }
@@ -171,7 +172,7 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Ledger != nil {
 		s.keeper = ledger.NewKeeper(cfg.Ledger, cfg.Log, s.countTaking, s.dropContexts)
 	}
-	s.beside = newBeside(cfg.Service, cfg.ObserveWait)
+	s.beside = observe.NewReader(cfg.Service)
 	s.contexts = readset.NewContexts(readset.Limits{
 		Contexts: maxContexts, Rows: cfg.Rules.MaxReads(policy.ScopeContext), Bytes: contextBytes, Age: contextAge,
 	}, time.Now)

@@ -1,4 +1,4 @@
-package proxy
+package observe
 
 import (
 	"context"
@@ -9,6 +9,9 @@ import (
 	"testing"
 	"time"
 )
+
+// long is enough for anything here.
+const long = 20 * time.Second
 
 // slowDB is a database whose queries end when they are let go.
 type slowDB struct {
@@ -46,16 +49,16 @@ func (r *oneRow) Next(into []driver.Value) error {
 }
 
 // A reading that is late is given up, and while it is not over no other is begun.
-func TestBesideDoesNotWaitForWhatIsLate(t *testing.T) {
+func TestReaderDoesNotWaitForWhatIsLate(t *testing.T) {
 	db := &slowDB{begun: make(chan struct{}, 10), free: make(chan struct{})}
 	pool := sql.OpenDB(db)
 	defer pool.Close()
-	b := newBeside(pool, time.Millisecond)
-	if _, ok := b.read("SELECT 1", b.wait); ok {
+	b := NewReader(pool)
+	if _, ok := b.Read("SELECT 1", time.Millisecond); ok {
 		t.Fatal("a reading is there before it has ended")
 	}
 	<-db.begun
-	if _, ok := b.read("SELECT 2", long); ok || len(db.begun) > 0 {
+	if _, ok := b.Read("SELECT 2", long); ok || len(db.begun) > 0 {
 		t.Fatal("another reading was begun while one is late")
 	}
 	close(db.free)
@@ -64,38 +67,38 @@ func TestBesideDoesNotWaitForWhatIsLate(t *testing.T) {
 			t.Fatal("the late reading does not end")
 		}
 	}
-	rows, ok := b.read("SELECT 3", long)
+	rows, ok := b.Read("SELECT 3", long)
 	if !ok || len(rows) != 1 || len(rows[0]) != 2 || string(rows[0][0]) != "x" || rows[0][1] != nil {
 		t.Fatalf("got %q, %t", rows, ok)
 	}
 }
 
 // More than the slots are not begun, and an error is no answer.
-func TestBesideIsBounded(t *testing.T) {
+func TestReaderIsBounded(t *testing.T) {
 	db := &slowDB{begun: make(chan struct{}, 10), free: make(chan struct{}), err: errors.New("gone")}
 	pool := sql.OpenDB(db)
 	defer pool.Close()
-	b := newBeside(pool, long)
-	answers := make(chan bool, besideSlots)
-	for range besideSlots {
+	b := NewReader(pool)
+	answers := make(chan bool, slots)
+	for range slots {
 		go func() {
-			_, ok := b.read("SELECT 1", long)
+			_, ok := b.Read("SELECT 1", long)
 			answers <- ok
 		}()
 	}
-	for range besideSlots {
+	for range slots {
 		<-db.begun
 	}
-	if _, ok := b.read("SELECT 2", time.Millisecond); ok || len(db.begun) > 0 {
+	if _, ok := b.Read("SELECT 2", time.Millisecond); ok || len(db.begun) > 0 {
 		t.Error("a reading was begun without a slot")
 	}
 	close(db.free)
-	for range besideSlots {
+	for range slots {
 		if <-answers {
 			t.Error("an error was taken for an answer")
 		}
 	}
-	if _, ok := (*beside)(nil).read("SELECT 3", long); ok {
+	if _, ok := (*Reader)(nil).Read("SELECT 3", long); ok {
 		t.Error("there is an answer without a service account")
 	}
 }
