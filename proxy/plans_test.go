@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"strings"
-	"sync"
 	"testing"
 
 	"ifmatch/control"
@@ -64,76 +63,3 @@ func BenchmarkPlanHit(b *testing.B) {
 var longSelect = "SELECT " + strings.Repeat("`c`.`id` AS `c0_id`, `c`.`first_name` AS `c0_first_name`, `c`.`created_at` AS `c0_created_at`, ", 8) +
 	"`o`.`total` FROM `customers` AS `c` LEFT OUTER JOIN `invoices` AS `o` ON `o`.`customer_id` = `c`.`id` " +
 	"WHERE `c`.`country` = 'DE' AND (`c`.`first_name` LIKE '%an%' OR `o`.`total` >= 100.50) ORDER BY `c`.`created_at` DESC LIMIT 50 OFFSET 100"
-
-// The cache is bounded, counts what it does, and keeps nothing of rules that
-// are no longer in force.
-func TestPlanCache(t *testing.T) {
-	b := newBench(t, func(c *Config) { c.PlanCache = 2 })
-	defer b.close()
-	c := b.srv.plans
-	plan := &rewrite.Plan{}
-	for n := range uint64(3) {
-		key := planKey{lo: n}
-		if c.get(&key) != nil {
-			t.Fatal("a plan that was never made")
-		}
-		c.add(key, plan, nil)
-		if got := c.get(&key); got == nil || got.plan != plan {
-			t.Fatal("a plan is not kept")
-		}
-	}
-	if got, want := b.srv.PlanStats(), (PlanStats{Hits: 3, Misses: 3, Evictions: 1, Plans: 2}); got != want {
-		t.Errorf("%+v, want %+v", got, want)
-	}
-	for _, other := range []planKey{{lo: 2, hi: 1}, {lo: 2, generation: 1}, {lo: 2, charset: 1}, {lo: 2, env: rewrite.Env{DB: "shop"}}, {lo: 2, env: rewrite.Env{Multi: true}}} {
-		if c.get(&other) != nil {
-			t.Errorf("the plan of another statement, session or generation is taken for %+v", other)
-		}
-	}
-	b.srv.SetRules(b.srv.Rules())
-	if n := b.srv.PlanStats().Plans; n != 0 {
-		t.Errorf("%d plans of old rules are kept", n)
-	}
-}
-
-// The plans that nobody asks for go first, whatever chain they are in, and many
-// sessions may look while others add.
-func TestPlanCacheKeepsWhatIsUsed(t *testing.T) {
-	const size = 64
-	c := newPlanCache(size)
-	key := func(n int) planKey { return planKey{hi: uint64(n), lo: uint64(n % 7)} }
-	for n := range 40 {
-		c.add(key(n), &rewrite.Plan{}, nil)
-	}
-	var workers sync.WaitGroup
-	for w := range 4 {
-		workers.Go(func() {
-			for n := 1000 * (w + 1); n < 1000*(w+1)+900; n++ {
-				for used := range 40 {
-					k := key(used)
-					if c.get(&k) == nil {
-						t.Errorf("plan %d has gone, which was just used", used)
-						return
-					}
-				}
-				p := c.add(key(n), &rewrite.Plan{}, nil)
-				if again := c.add(key(n), &rewrite.Plan{}, nil); again != p && again.plan == p.plan {
-					t.Errorf("plan %d is kept twice", n)
-				}
-			}
-		})
-	}
-	workers.Wait()
-	if n := c.len(); n != size {
-		t.Errorf("%d plans are kept, want %d", n, size)
-	}
-	inChains := 0
-	for i := range c.chains {
-		for p := c.chains[i].Load(); p != nil; p = p.next.Load() {
-			inChains++
-		}
-	}
-	if inChains != size {
-		t.Errorf("%d plans in chains, want %d", inChains, size)
-	}
-}

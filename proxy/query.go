@@ -6,6 +6,7 @@ import (
 
 	"ifmatch/control"
 	"ifmatch/numbering"
+	"ifmatch/plans"
 	"ifmatch/rewrite"
 	"ifmatch/sqltext"
 	"ifmatch/wire"
@@ -327,15 +328,15 @@ func (s *session) env(db string) rewrite.Env {
 
 // plan gives the plan of a statement, from the cache where it is there.
 func (s *session) plan(t *sqltext.Text, stmt sqltext.Span, db string) *rewrite.Plan {
-	key := planKey{generation: s.rules.Generation, charset: s.state.lex.Charset, env: s.env(db)}
-	key.hi, key.lo = t.Hash(int(stmt.Start), int(stmt.End))
-	kept := s.srv.plans.get(&key)
+	key := plans.Key{Generation: s.rules.Generation, Charset: s.state.lex.Charset, Env: s.env(db)}
+	key.Hi, key.Lo = t.Hash(int(stmt.Start), int(stmt.End))
+	kept := s.srv.plans.Get(&key)
 	if kept == nil {
-		plan := s.rules.Plan(t, stmt, key.env)
-		kept = s.srv.plans.add(key, plan, s.counting(plan))
+		plan := s.rules.Plan(t, stmt, key.Env)
+		kept = s.srv.plans.Add(key, plan, s.counting(plan))
 	}
-	plan, count := kept.plan.For(t), kept.count
-	if plan != kept.plan {
+	plan, count := kept.Plan.For(t), kept.Count
+	if plan != kept.Plan {
 		count = s.counting(plan)
 	}
 	if count != nil && !s.numbered {

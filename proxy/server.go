@@ -20,6 +20,7 @@ import (
 
 	"ifmatch/ledger"
 	"ifmatch/observe"
+	"ifmatch/plans"
 	"ifmatch/policy"
 	"ifmatch/readset"
 	"ifmatch/rewrite"
@@ -125,7 +126,7 @@ type Server struct {
 	cfg     Config
 	log     *slog.Logger
 	rules   atomic.Pointer[rewrite.Rules]
-	plans   *planCache
+	plans   *plans.Cache
 	watch   *wire.Watcher
 	address netip.AddrPort // the backend's, where its host is an address
 	sweep   *sweeper       // nil where idle transactions are left alone
@@ -164,7 +165,7 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("watch connections: %w", err)
 	}
-	s := &Server{cfg: cfg, log: cfg.Log, plans: newPlanCache(cfg.PlanCache), watch: watch, started: time.Now(), sessions: map[*session]struct{}{},
+	s := &Server{cfg: cfg, log: cfg.Log, plans: plans.New(cfg.PlanCache), watch: watch, started: time.Now(), sessions: map[*session]struct{}{},
 		handshake: handshakeTimeout, farewell: farewellTimeout, stall: clientStall,
 		vanish: vanishAfter, vanishPause: vanishPause, keepAlive: KeepAlive}
 	s.address, _ = netip.ParseAddrPort(cfg.Backend) // a name is looked up for each connection
@@ -183,10 +184,13 @@ func New(cfg Config) (*Server, error) {
 	return s, nil
 }
 
+// PlanStats gives what the plan cache has done so far.
+func (s *Server) PlanStats() plans.Stats { return s.plans.Stats() }
+
 // SetRules swaps the rules. Statements that have begun go on under the old ones.
 func (s *Server) SetRules(r *rewrite.Rules) {
 	s.rules.Store(r)
-	s.plans.forget()
+	s.plans.Forget()
 }
 
 // Rules gives the rules in force.
