@@ -231,8 +231,12 @@ func (s *session) bridgePassword(request []byte, requestKey byte) error {
 	if s.client.TLS() != nil {
 		return s.encryptPassword(bytes.Clone(p), requestKey)
 	}
+	private, err := s.srv.cfg.RSAKey()
+	if err != nil {
+		return fail("proxy-key", err)
+	}
 	if len(p) == 1 && p[0] == requestKey {
-		key, err := publicKeyPEM(&s.srv.cfg.RSAKey.PublicKey)
+		key, err := publicKeyPEM(&private.PublicKey)
 		if err != nil {
 			return fail("proxy-key", err)
 		}
@@ -243,7 +247,7 @@ func (s *session) bridgePassword(request []byte, requestKey byte) error {
 			return fail(clientFault(err), err)
 		}
 	}
-	password, err := rsa.DecryptOAEP(sha1.New(), nil, s.srv.cfg.RSAKey, p, nil)
+	password, err := rsa.DecryptOAEP(sha1.New(), nil, private, p, nil)
 	if err != nil {
 		s.answerError(1045, "28000", "ifmatch: the password is encrypted with another key than the proxy's; let the client ask for the key or use TLS, or give the proxy the server's (--rsa-key)")
 		return &handshakeError{reason: "client-key", err: errors.New("the password was encrypted with another key"), told: true}

@@ -57,14 +57,14 @@ const abandonTimeout = 5 * time.Second
 
 // Config is what a Server needs.
 type Config struct {
-	Backend     string             // host:port
-	ClientTLS   func() *tls.Config // certificate for clients, asked for each handshake; nil result: TLS is not offered
-	RequireTLS  bool               // refuse clients that do not ask for TLS
-	BackendTLS  *tls.Config        // nil: never TLS
-	TLSOptional bool               // with BackendTLS: plain where the backend does not offer it
-	RSAKey      *rsa.PrivateKey    // for passwords of plain clients where the backend wants them over TLS
-	MaxSessions int                // 0: no limit
-	PlanCache   int                // plans kept
+	Backend     string                          // host:port
+	ClientTLS   func() *tls.Config              // certificate for clients, asked for each handshake; nil result: TLS is not offered
+	RequireTLS  bool                            // refuse clients that do not ask for TLS
+	BackendTLS  *tls.Config                     // nil: never TLS
+	TLSOptional bool                            // with BackendTLS: plain where the backend does not offer it
+	RSAKey      func() (*rsa.PrivateKey, error) // for passwords of plain clients where the backend wants them over TLS
+	MaxSessions int                             // 0: no limit
+	PlanCache   int                             // plans kept
 	Rules       *rewrite.Rules
 	// SchemaChanged is called after a statement that may change what the rules
 	// rest on, before the next statement of any session is judged by old ones.
