@@ -105,6 +105,7 @@ func Start(flavor string) (s *Server, stop func(), err error) {
 		if s.proc != nil {
 			s.proc.stop()
 		}
+		removeTemplates()
 	}, nil
 }
 

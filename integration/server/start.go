@@ -73,21 +73,22 @@ func startMariaDBWith(further ...string) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	data, err := newData(os.TempDir())
-	if err != nil {
-		return nil, err
-	}
 	asRoot := []string{}
 	if os.Geteuid() == 0 {
 		asRoot = []string{"--user=root"}
 	}
-	// --force: a machine that cannot look up its own name will do. In a shared folder
-	// servers that start take each other's temporary tables away.
-	args := append([]string{"--no-defaults", "--datadir=" + data + "/data", "--tmpdir=" + data, "--skip-test-db",
-		"--auth-root-authentication-method=normal", "--force"}, asRoot...)
-	if out, err := exec.Command(install, args...).CombinedOutput(); err != nil {
-		_ = os.RemoveAll(data)
-		return nil, fmt.Errorf("prepare the data of MariaDB: %w\n%s", err, tail(out))
+	data, err := freshData(os.TempDir(), FlavorMariaDB, func(dir string) error {
+		// --force: a machine that cannot look up its own name will do. In a shared folder
+		// servers that start take each other's temporary tables away.
+		args := append([]string{"--no-defaults", "--datadir=" + dir + "/data", "--tmpdir=" + dir, "--skip-test-db",
+			"--auth-root-authentication-method=normal", "--force"}, asRoot...)
+		if out, err := exec.Command(install, args...).CombinedOutput(); err != nil {
+			return fmt.Errorf("prepare the data of MariaDB: %w\n%s", err, tail(out))
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	return start(&Server{Flavor: FlavorMariaDB, data: data}, func(port int) *exec.Cmd {
 		return exec.Command(mariadbd, append(append(append(options(data, port), "--sync-frm=0"), asRoot...), further...)...)
@@ -100,17 +101,19 @@ func startMariaDBIn(root string, further ...string) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	data, err := newData(filepath.Join(root, "tmp"))
+	data, err := freshData(filepath.Join(root, "tmp"), FlavorMariaDB, func(dir string) error {
+		host := "/tmp/" + filepath.Base(dir)
+		args := []string{"--no-defaults", "--datadir=" + host + "/data", "--tmpdir=" + host, "--skip-test-db",
+			"--auth-root-authentication-method=normal", "--force", "--user=root"}
+		if out, err := commandIn(root, "/usr/bin/mariadb-install-db", args...).CombinedOutput(); err != nil {
+			return fmt.Errorf("prepare its data (needs root, or user namespaces): %w\n%s", err, tail(out))
+		}
+		return nil
+	})
 	if err != nil {
 		return nil, fmt.Errorf("MariaDB in %s (integration/server/install mariadb-sid puts one into a folder): %w", root, err)
 	}
 	host := "/tmp/" + filepath.Base(data)
-	args := []string{"--no-defaults", "--datadir=" + host + "/data", "--tmpdir=" + host, "--skip-test-db",
-		"--auth-root-authentication-method=normal", "--force", "--user=root"}
-	if out, err := commandIn(root, "/usr/bin/mariadb-install-db", args...).CombinedOutput(); err != nil {
-		_ = os.RemoveAll(data)
-		return nil, fmt.Errorf("prepare the data of MariaDB in %s (needs root, or user namespaces): %w\n%s", root, err, tail(out))
-	}
 	return start(&Server{Flavor: FlavorMariaDB, data: data}, func(port int) *exec.Cmd {
 		return commandIn(root, "/usr/sbin/mariadbd", append(append(options(host, port), "--user=root"), further...)...)
 	})
@@ -142,16 +145,18 @@ func startMySQLWith(further ...string) (*Server, error) {
 		return nil, fmt.Errorf("MySQL is not in %s (integration/server/install puts it there; or name another folder in %s): %w",
 			root, EnvMySQLRoot, err)
 	}
-	data, err := newData(filepath.Join(root, "tmp"))
+	run := func(args ...string) *exec.Cmd { return commandIn(root, "/"+mysqld, args...) }
+	data, err := freshData(filepath.Join(root, "tmp"), strings.Join(append([]string{FlavorMySQL}, further...), " "), func(dir string) error {
+		data := "/tmp/" + filepath.Base(dir) + "/data"
+		if out, err := run(append([]string{"--no-defaults", "--initialize-insecure", "--user=root", "--datadir=" + data}, further...)...).CombinedOutput(); err != nil {
+			return fmt.Errorf("prepare the data of MySQL in %s (needs root, or user namespaces): %w\n%s", root, err, tail(out))
+		}
+		return nil
+	})
 	if err != nil {
 		return nil, err
 	}
 	host := "/tmp/" + filepath.Base(data)
-	run := func(args ...string) *exec.Cmd { return commandIn(root, "/"+mysqld, args...) }
-	if out, err := run(append([]string{"--no-defaults", "--initialize-insecure", "--user=root", "--datadir=" + host + "/data"}, further...)...).CombinedOutput(); err != nil {
-		_ = os.RemoveAll(data)
-		return nil, fmt.Errorf("prepare the data of MySQL in %s (needs root, or user namespaces): %w\n%s", root, err, tail(out))
-	}
 	return start(&Server{Flavor: FlavorMySQL, data: data}, func(port int) *exec.Cmd {
 		return run(append(append(options(host, port), append(leaner, "--user=root", "--mysqlx=OFF", "--secure-file-priv=NULL")...), further...)...)
 	})
