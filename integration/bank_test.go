@@ -40,12 +40,9 @@ func TestBank(t *testing.T) {
 			t.Fatalf("%s: %v", envBank, err)
 		}
 	}
-	for _, flavor := range []string{server.FlavorMariaDB, server.FlavorMySQL} {
-		t.Run(flavor, func(t *testing.T) {
-			s := server.Own(t, flavor)
-			newBank(t, s).run(long)
-		})
-	}
+	server.EachOwn(t, func(t *testing.T, s *server.Server) {
+		newBank(t, s).run(long)
+	})
 }
 
 type bank struct {

@@ -164,51 +164,49 @@ func TestDigestOfAllLeavesOutWhatIsIgnoredAndComputed(t *testing.T) {
 // Neither the size of a value nor the number of columns may make a digest NULL,
 // also where max_allowed_packet is less than what the row has.
 func TestDigestOfLargeRows(t *testing.T) {
-	for _, flavor := range []string{server.FlavorMariaDB, server.FlavorMySQL} {
-		t.Run(flavor, func(t *testing.T) {
-			w := newForms(t, server.Own(t, flavor))
-			execute(t, w.conn, "CREATE TABLE large(id INT PRIMARY KEY, a LONGTEXT CHARACTER SET latin1, b LONGBLOB, c MEDIUMTEXT CHARACTER SET utf16, v VARBINARY(60000))")
-			execute(t, w.conn, "INSERT INTO large VALUES (1, REPEAT('a', 9000000), REPEAT('b', 9000000), REPEAT('c', 2000000), REPEAT(x'00', 60000))")
-			for id, set := range []string{"a = CONCAT(LEFT(a, 8999999), 'A')", "b = CONCAT(b, 'b')", "c = CONCAT(LEFT(c, 1999999), 'C')", "v = REPEAT(x'5c', 60000)"} {
-				execute(t, w.conn, fmt.Sprintf("INSERT INTO large SELECT %d, a, b, c, v FROM large WHERE id = 1", id+2))
-				execute(t, w.conn, fmt.Sprintf("UPDATE large SET %s WHERE id = %d", set, id+2))
+	server.EachOwn(t, func(t *testing.T, s *server.Server) {
+		w := newForms(t, s)
+		execute(t, w.conn, "CREATE TABLE large(id INT PRIMARY KEY, a LONGTEXT CHARACTER SET latin1, b LONGBLOB, c MEDIUMTEXT CHARACTER SET utf16, v VARBINARY(60000))")
+		execute(t, w.conn, "INSERT INTO large VALUES (1, REPEAT('a', 9000000), REPEAT('b', 9000000), REPEAT('c', 2000000), REPEAT(x'00', 60000))")
+		for id, set := range []string{"a = CONCAT(LEFT(a, 8999999), 'A')", "b = CONCAT(b, 'b')", "c = CONCAT(LEFT(c, 1999999), 'C')", "v = REPEAT(x'5c', 60000)"} {
+			execute(t, w.conn, fmt.Sprintf("INSERT INTO large SELECT %d, a, b, c, v FROM large WHERE id = 1", id+2))
+			execute(t, w.conn, fmt.Sprintf("UPDATE large SET %s WHERE id = %d", set, id+2))
+		}
+		var columns, values []string
+		for i := range 1000 {
+			columns = append(columns, fmt.Sprintf("column%d %s", i, []string{"INT", "VARCHAR(10)", "TIMESTAMP(6) NULL", "CHAR(2)"}[i%4]))
+			values = append(values, "NULL")
+		}
+		execute(t, w.conn, "CREATE TABLE wide(id INT PRIMARY KEY, "+strings.Join(columns, ",")+") CHARACTER SET latin1 ROW_FORMAT=DYNAMIC")
+		execute(t, w.conn, "BEGIN")
+		for id := range 1000 {
+			values[id] = "1"
+			if id%4 == 2 {
+				values[id] = "NOW()"
 			}
-			var columns, values []string
-			for i := range 1000 {
-				columns = append(columns, fmt.Sprintf("column%d %s", i, []string{"INT", "VARCHAR(10)", "TIMESTAMP(6) NULL", "CHAR(2)"}[i%4]))
-				values = append(values, "NULL")
-			}
-			execute(t, w.conn, "CREATE TABLE wide(id INT PRIMARY KEY, "+strings.Join(columns, ",")+") CHARACTER SET latin1 ROW_FORMAT=DYNAMIC")
-			execute(t, w.conn, "BEGIN")
-			for id := range 1000 {
-				values[id] = "1"
-				if id%4 == 2 {
-					values[id] = "NOW()"
+			execute(t, w.conn, fmt.Sprintf("INSERT INTO wide VALUES (%d,%s)", id, strings.Join(values, ",")))
+			values[id] = "NULL"
+		}
+		execute(t, w.conn, "COMMIT")
+		execute(t, w.conn, "SET GLOBAL max_allowed_packet = 1048576")
+		w.policy = "{version: {digest: all}}"
+		w.tables = []string{"large", "wide"}
+		rules := w.rules()
+		small := session(t, w.server, "root", w.db, "")
+		for table, rows := range map[string]int{"large": 5, "wide": 1000} {
+			token := rules.Table(schema.Name{Schema: w.db, Name: table}, "").TokenSQL("t")
+			seen := map[string]bool{}
+			for id, digest := range w.read(small, reading{name: "text"}, table, token) {
+				if len(digest) != 32 {
+					t.Errorf("%s: the digest of row %s is %x", table, id, digest)
 				}
-				execute(t, w.conn, fmt.Sprintf("INSERT INTO wide VALUES (%d,%s)", id, strings.Join(values, ",")))
-				values[id] = "NULL"
+				seen[digest] = true
 			}
-			execute(t, w.conn, "COMMIT")
-			execute(t, w.conn, "SET GLOBAL max_allowed_packet = 1048576")
-			w.policy = "{version: {digest: all}}"
-			w.tables = []string{"large", "wide"}
-			rules := w.rules()
-			small := session(t, w.server, "root", w.db, "")
-			for table, rows := range map[string]int{"large": 5, "wide": 1000} {
-				token := rules.Table(schema.Name{Schema: w.db, Name: table}, "").TokenSQL("t")
-				seen := map[string]bool{}
-				for id, digest := range w.read(small, reading{name: "text"}, table, token) {
-					if len(digest) != 32 {
-						t.Errorf("%s: the digest of row %s is %x", table, id, digest)
-					}
-					seen[digest] = true
-				}
-				if len(seen) != rows {
-					t.Errorf("%s: %d digests of %d rows", table, len(seen), rows)
-				}
+			if len(seen) != rows {
+				t.Errorf("%s: %d digests of %d rows", table, len(seen), rows)
 			}
-		})
-	}
+		}
+	})
 }
 
 // The canonical forms, as a read set keeps them.

@@ -32,28 +32,26 @@ func TestLexingAsTheServerDoes(t *testing.T) {
 
 // A server that compares the names of tables without case does so everywhere.
 func TestNamesWithoutCase(t *testing.T) {
-	for _, flavor := range []string{server.FlavorMariaDB, server.FlavorMySQL} {
-		t.Run(flavor, func(t *testing.T) {
-			w := newAttackWorld(t, server.Own(t, flavor, "--lower-case-table-names=1"), strings.Replace(attackPolicy, "shop.goods", "shop.Goods", 1))
-			for _, a := range []attack{
-				{name: "as it is", texts: []string{"UPDATE goods SET price=0"}},
-				{name: "in capitals", texts: []string{"UPDATE GOODS SET price=0"}},
-				{name: "quoted", texts: []string{"UPDATE `gOOds` SET price=0"}},
-				{name: "with its database", texts: []string{"UPDATE @SHOP.Goods SET price=0"}},
-				{name: "from another database", texts: []string{"USE mysql", "DELETE FROM @SHOP.goods"}},
-				{name: "in a database that is named otherwise", texts: []string{"USE mysql", "USE @SHOP", "UPDATE GOODS SET price=0"}},
-				{name: "joined", texts: []string{"UPDATE OTHER o, Goods G SET g.price=0"}},
-				{name: "by the name of its alias", texts: []string{"DELETE G FROM goods AS g JOIN other"}},
-				{name: "a view", texts: []string{"UPDATE CHEAP SET P=0"}},
-				{name: "a view that is made", texts: []string{"CREATE VIEW Cheaper AS SELECT * FROM Cheap", "UPDATE CHEAPER SET p=0"}},
-				{name: "a routine", texts: []string{"CALL @SHOP.WIPE()"}},
-				{name: "replaced", texts: []string{"REPLACE INTO GOODS(ID, PRICE) VALUES (1, 0)"}},
-				{name: "prepared", texts: []string{asBinary + "UPDATE GOODS SET price=0", executeIt}},
-			} {
-				t.Run(a.name, func(t *testing.T) { w.run(t, a) })
-			}
-		})
-	}
+	server.EachOwn(t, func(t *testing.T, s *server.Server) {
+		w := newAttackWorld(t, s, strings.Replace(attackPolicy, "shop.goods", "shop.Goods", 1))
+		for _, a := range []attack{
+			{name: "as it is", texts: []string{"UPDATE goods SET price=0"}},
+			{name: "in capitals", texts: []string{"UPDATE GOODS SET price=0"}},
+			{name: "quoted", texts: []string{"UPDATE `gOOds` SET price=0"}},
+			{name: "with its database", texts: []string{"UPDATE @SHOP.Goods SET price=0"}},
+			{name: "from another database", texts: []string{"USE mysql", "DELETE FROM @SHOP.goods"}},
+			{name: "in a database that is named otherwise", texts: []string{"USE mysql", "USE @SHOP", "UPDATE GOODS SET price=0"}},
+			{name: "joined", texts: []string{"UPDATE OTHER o, Goods G SET g.price=0"}},
+			{name: "by the name of its alias", texts: []string{"DELETE G FROM goods AS g JOIN other"}},
+			{name: "a view", texts: []string{"UPDATE CHEAP SET P=0"}},
+			{name: "a view that is made", texts: []string{"CREATE VIEW Cheaper AS SELECT * FROM Cheap", "UPDATE CHEAPER SET p=0"}},
+			{name: "a routine", texts: []string{"CALL @SHOP.WIPE()"}},
+			{name: "replaced", texts: []string{"REPLACE INTO GOODS(ID, PRICE) VALUES (1, 0)"}},
+			{name: "prepared", texts: []string{asBinary + "UPDATE GOODS SET price=0", executeIt}},
+		} {
+			t.Run(a.name, func(t *testing.T) { w.run(t, a) })
+		}
+	}, "--lower-case-table-names=1")
 }
 
 // executableComments are comments that the server at hand runs, or does not.

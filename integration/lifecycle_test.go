@@ -176,62 +176,59 @@ func TestKill(t *testing.T) {
 }
 
 func TestTheBackendDiesAndComesBack(t *testing.T) {
-	for _, flavor := range []string{server.FlavorMariaDB, server.FlavorMySQL} {
-		t.Run(flavor, func(t *testing.T) {
-			s := server.Own(t, flavor)
-			db, err := sql.Open("mysql", s.DSN("root", "", ""))
-			if err != nil {
+	server.EachOwn(t, func(t *testing.T, s *server.Server) {
+		db, err := sql.Open("mysql", s.DSN("root", "", ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		for _, q := range append([]string{"CREATE DATABASE store", "USE store"}, statements(products)...) {
+			q = strings.NewReplacer("TABLE products", "TABLE store.products", "INTO products", "INTO store.products").Replace(q)
+			if _, err := db.Exec(q); err != nil {
 				t.Fatal(err)
 			}
-			defer db.Close()
-			for _, q := range append([]string{"CREATE DATABASE store", "USE store"}, statements(products)...) {
-				q = strings.NewReplacer("TABLE products", "TABLE store.products", "INTO products", "INTO store.products").Replace(q)
-				if _, err := db.Exec(q); err != nil {
-					t.Fatal(err)
-				}
-			}
-			p := start(t, s, "tables: {store.products: {version: version}}")
-			busy := session(t, p.server(s), "root", "store", "")
-			idle := dial(t, p.Addr, "store", plainCaps)
-			lost := make(chan outcome, 1)
-			go func() { lost <- run(busy, "SELECT SLEEP(100)", "") }()
-			// MariaDB's library for C takes the packet of such an error for damage.
-			host, port, _ := net.SplitHostPort(p.Addr)
-			said := make(chan string, 1)
-			go func() {
-				out, _ := server.Client(t, server.FlavorMariaDB, "-h", host, "-P", port, "-u", "root", "store", "-e", "SELECT SLEEP(200)").CombinedOutput()
-				said <- string(out)
-			}()
-			if !await(func() bool {
-				running := processes(t, s)
-				return strings.Contains(running, "SLEEP(100)") && strings.Contains(running, "SLEEP(200)")
-			}) {
-				t.Fatal("the statements do not run")
-			}
-			s.Kill()
-			if out := <-said; !strings.Contains(out, "ERROR 2013") {
-				t.Errorf("the mariadb command: %s, want error 2013", out)
-			}
-			var e *mysql.MySQLError
-			if o := <-lost; !errors.As(o.err, &e) || e.Number != 2013 {
-				t.Errorf("a statement in flight: %v, want error 2013", o.err)
-			}
-			if _, err := idle.c.ReadPayload(1 << 20); err == nil {
-				t.Error("an idle session is told something without having asked")
-			}
-			_, err = p.server(s).Open(t, "store").Conn(context.Background())
-			if !errors.As(err, &e) || e.Number != 2003 || !strings.Contains(e.Message, s.Addr) {
-				t.Errorf("a new session: %v, want error 2003 with %s", err, s.Addr)
-			}
-			s.Restart(t)
-			app := session(t, p.server(s), "root", "store", "")
-			if wrong := affects(1)(run(app, "UPDATE products SET price=1 WHERE id=100 AND version=1", "")); wrong != "" {
-				t.Error("after the restart: ", wrong)
-			}
-			if wrong := conflict("found version=2")(run(app, "UPDATE products SET price=1 WHERE id=100 AND version=1", "")); wrong != "" {
-				t.Error("after the restart: ", wrong)
-			}
-			shutsDown(t, s, p)
-		})
-	}
+		}
+		p := start(t, s, "tables: {store.products: {version: version}}")
+		busy := session(t, p.server(s), "root", "store", "")
+		idle := dial(t, p.Addr, "store", plainCaps)
+		lost := make(chan outcome, 1)
+		go func() { lost <- run(busy, "SELECT SLEEP(100)", "") }()
+		// MariaDB's library for C takes the packet of such an error for damage.
+		host, port, _ := net.SplitHostPort(p.Addr)
+		said := make(chan string, 1)
+		go func() {
+			out, _ := server.Client(t, server.FlavorMariaDB, "-h", host, "-P", port, "-u", "root", "store", "-e", "SELECT SLEEP(200)").CombinedOutput()
+			said <- string(out)
+		}()
+		if !await(func() bool {
+			running := processes(t, s)
+			return strings.Contains(running, "SLEEP(100)") && strings.Contains(running, "SLEEP(200)")
+		}) {
+			t.Fatal("the statements do not run")
+		}
+		s.Kill()
+		if out := <-said; !strings.Contains(out, "ERROR 2013") {
+			t.Errorf("the mariadb command: %s, want error 2013", out)
+		}
+		var e *mysql.MySQLError
+		if o := <-lost; !errors.As(o.err, &e) || e.Number != 2013 {
+			t.Errorf("a statement in flight: %v, want error 2013", o.err)
+		}
+		if _, err := idle.c.ReadPayload(1 << 20); err == nil {
+			t.Error("an idle session is told something without having asked")
+		}
+		_, err = p.server(s).Open(t, "store").Conn(context.Background())
+		if !errors.As(err, &e) || e.Number != 2003 || !strings.Contains(e.Message, s.Addr) {
+			t.Errorf("a new session: %v, want error 2003 with %s", err, s.Addr)
+		}
+		s.Restart(t)
+		app := session(t, p.server(s), "root", "store", "")
+		if wrong := affects(1)(run(app, "UPDATE products SET price=1 WHERE id=100 AND version=1", "")); wrong != "" {
+			t.Error("after the restart: ", wrong)
+		}
+		if wrong := conflict("found version=2")(run(app, "UPDATE products SET price=1 WHERE id=100 AND version=1", "")); wrong != "" {
+			t.Error("after the restart: ", wrong)
+		}
+		shutsDown(t, s, p)
+	})
 }

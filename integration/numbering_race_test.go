@@ -123,85 +123,82 @@ func TestCountingTogether(t *testing.T) {
 
 // A proxy and the server are killed while callers count, and no number comes twice.
 func TestCountingThroughCrashes(t *testing.T) {
-	for _, flavor := range []string{server.FlavorMariaDB, server.FlavorMySQL} {
-		t.Run(flavor, func(t *testing.T) {
-			s := server.Own(t, flavor)
-			execute(t, session(t, s, "root", "", ""), "CREATE DATABASE shop")
-			stays := start(t, s, "tables: {}")
-			given := map[int64]int{}
-			var mu sync.Mutex
-			var got atomic.Int64
-			count := func(via *server.Server, done chan struct{}) {
-				db := s.OpenAs(t, "root", "shop", "timeout=2s&readTimeout=15s")
-				if via != s {
-					db = via.OpenAs(t, "root", "shop", "timeout=2s&readTimeout=15s")
-				}
-				db.SetMaxOpenConns(8)
-				var wg sync.WaitGroup
-				for range 8 {
-					wg.Go(func() {
-						for {
-							select {
-							case <-done:
-								return
-							default:
-							}
-							var first, last int64
-							if err := db.QueryRow("CALL ifmatch.allocids('/crash', 3)").Scan(&first, &last); err != nil {
-								time.Sleep(5 * time.Millisecond)
-								continue
-							}
-							mu.Lock()
-							for n := first; n <= last; n++ {
-								given[n]++
-							}
-							mu.Unlock()
-							got.Add(1)
-						}
-					})
-				}
-				wg.Wait()
+	server.EachOwn(t, func(t *testing.T, s *server.Server) {
+		execute(t, session(t, s, "root", "", ""), "CREATE DATABASE shop")
+		stays := start(t, s, "tables: {}")
+		given := map[int64]int{}
+		var mu sync.Mutex
+		var got atomic.Int64
+		count := func(via *server.Server, done chan struct{}) {
+			db := s.OpenAs(t, "root", "shop", "timeout=2s&readTimeout=15s")
+			if via != s {
+				db = via.OpenAs(t, "root", "shop", "timeout=2s&readTimeout=15s")
 			}
-			done := make(chan struct{})
+			db.SetMaxOpenConns(8)
 			var wg sync.WaitGroup
-			wg.Go(func() { count(stays.server(s), done) })
-			more := func(what string) {
-				t.Helper()
-				before := got.Load()
-				if !await(func() bool { return got.Load() > before+50 }) {
-					t.Errorf("no numbers %s", what)
-				}
+			for range 8 {
+				wg.Go(func() {
+					for {
+						select {
+						case <-done:
+							return
+						default:
+						}
+						var first, last int64
+						if err := db.QueryRow("CALL ifmatch.allocids('/crash', 3)").Scan(&first, &last); err != nil {
+							time.Sleep(5 * time.Millisecond)
+							continue
+						}
+						mu.Lock()
+						for n := first; n <= last; n++ {
+							given[n]++
+						}
+						mu.Unlock()
+						got.Add(1)
+					}
+				})
 			}
-			for range countingRounds() {
-				dies := launch(t, s, "tables: {}")
-				if !dies.listens(t) {
-					t.Fatalf("the proxy does not listen:\n%s", dies.Log)
-				}
-				gone := make(chan struct{})
-				wg.Go(func() { count(dies.server(s), gone) })
-				more("through two proxies")
-				dies.cmd.Process.Kill()
-				<-dies.exited
-				close(gone)
-				more("after a proxy was killed")
-				s.Kill()
-				s.Restart(t)
-				more("after the server was killed")
-			}
-			close(done)
 			wg.Wait()
-			var value int64
-			if err := stays.server(s).Open(t, "shop").QueryRow("CALL ifmatch.getids('/crash')").Scan(&value); err != nil {
-				t.Fatal(err)
+		}
+		done := make(chan struct{})
+		var wg sync.WaitGroup
+		wg.Go(func() { count(stays.server(s), done) })
+		more := func(what string) {
+			t.Helper()
+			before := got.Load()
+			if !await(func() bool { return got.Load() > before+50 }) {
+				t.Errorf("no numbers %s", what)
 			}
-			for n, times := range given {
-				if times != 1 || n > value {
-					t.Errorf("number %d was given %d times; the counter is at %d", n, times, value)
-				}
+		}
+		for range countingRounds() {
+			dies := launch(t, s, "tables: {}")
+			if !dies.listens(t) {
+				t.Fatalf("the proxy does not listen:\n%s", dies.Log)
 			}
-			t.Logf("%d calls, counter at %d", got.Load(), value)
-		})
-	}
+			gone := make(chan struct{})
+			wg.Go(func() { count(dies.server(s), gone) })
+			more("through two proxies")
+			dies.cmd.Process.Kill()
+			<-dies.exited
+			close(gone)
+			more("after a proxy was killed")
+			s.Kill()
+			s.Restart(t)
+			more("after the server was killed")
+		}
+		close(done)
+		wg.Wait()
+		var value int64
+		if err := stays.server(s).Open(t, "shop").QueryRow("CALL ifmatch.getids('/crash')").Scan(&value); err != nil {
+			t.Fatal(err)
+		}
+		for n, times := range given {
+			if times != 1 || n > value {
+				t.Errorf("number %d was given %d times; the counter is at %d", n, times, value)
+			}
+		}
+		t.Logf("%d calls, counter at %d", got.Load(), value)
+	})
 }
 
 // While somebody holds the row of a counter its callers wait, and are then served. A

@@ -319,28 +319,25 @@ func TestPendingLeaseRunsOut(t *testing.T) {
 
 // TestPendingServerKilled kills the server while rows are taken.
 func TestPendingServerKilled(t *testing.T) {
-	for _, flavor := range []string{server.FlavorMariaDB, server.FlavorMySQL} {
-		t.Run(flavor, func(t *testing.T) {
-			s := server.Own(t, flavor)
-			shop := s.Database(t)
-			db := s.Open(t, shop)
-			must(t, db, disks)
-			p := start(t, s, strings.ReplaceAll(disksPolicy, "shop", shop))
-			a, b := session(t, p.server(s), "root", shop, ""), session(t, p.server(s), "root", shop, "")
-			must(t, a, "UPDATE disks SET state = 'PENDING' WHERE name = 'd1'; UPDATE disks SET size = 3 WHERE name = 'd1';"+
-				"INSERT INTO disks (name, state) VALUES ('n1', 'PENDING')")
-			must(t, b, "UPDATE disks SET state = 'PENDING' WHERE name = 'd3'; UPDATE disks SET state = 'IN_USE' WHERE name = 'd3'")
-			must(t, b, "BEGIN; UPDATE disks SET state = 'PENDING' WHERE name = 'd2'")
-			s.Kill()
-			s.Restart(t)
-			var got string
-			want := "d1 AVAILABLE 3, d2 IN_USE 1, d3 IN_USE 1"
-			if !await(func() bool {
-				err := db.QueryRow("SELECT GROUP_CONCAT(name, ' ', state, ' ', size ORDER BY name SEPARATOR ', ') FROM disks").Scan(&got)
-				return err == nil && got == want
-			}) {
-				t.Errorf("rows are %q, want %q", got, want)
-			}
-		})
-	}
+	server.EachOwn(t, func(t *testing.T, s *server.Server) {
+		shop := s.Database(t)
+		db := s.Open(t, shop)
+		must(t, db, disks)
+		p := start(t, s, strings.ReplaceAll(disksPolicy, "shop", shop))
+		a, b := session(t, p.server(s), "root", shop, ""), session(t, p.server(s), "root", shop, "")
+		must(t, a, "UPDATE disks SET state = 'PENDING' WHERE name = 'd1'; UPDATE disks SET size = 3 WHERE name = 'd1';"+
+			"INSERT INTO disks (name, state) VALUES ('n1', 'PENDING')")
+		must(t, b, "UPDATE disks SET state = 'PENDING' WHERE name = 'd3'; UPDATE disks SET state = 'IN_USE' WHERE name = 'd3'")
+		must(t, b, "BEGIN; UPDATE disks SET state = 'PENDING' WHERE name = 'd2'")
+		s.Kill()
+		s.Restart(t)
+		var got string
+		want := "d1 AVAILABLE 3, d2 IN_USE 1, d3 IN_USE 1"
+		if !await(func() bool {
+			err := db.QueryRow("SELECT GROUP_CONCAT(name, ' ', state, ' ', size ORDER BY name SEPARATOR ', ') FROM disks").Scan(&got)
+			return err == nil && got == want
+		}) {
+			t.Errorf("rows are %q, want %q", got, want)
+		}
+	})
 }

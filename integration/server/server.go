@@ -150,11 +150,32 @@ func (s *started) get(t testing.TB, flavor, env string, start func() (*Server, e
 	return s.server
 }
 
-// Each runs f as the subtests "mariadb" and "mysql".
+// Each runs f as the subtests "mariadb" and "mysql", both at the same time: what they
+// share beside the code has to be locked. It comes back when both have ended.
 func Each(t *testing.T, f func(t *testing.T, s *Server)) {
 	t.Helper()
-	t.Run(FlavorMariaDB, func(t *testing.T) { f(t, MariaDB(t)) })
-	t.Run(FlavorMySQL, func(t *testing.T) { f(t, MySQL(t)) })
+	flavors(t, func(t *testing.T, flavor string) {
+		if flavor == FlavorMySQL {
+			f(t, MySQL(t))
+		} else {
+			f(t, MariaDB(t))
+		}
+	})
+}
+
+// EachOwn is Each with servers as [Own] starts them.
+func EachOwn(t *testing.T, f func(t *testing.T, s *Server), options ...string) {
+	t.Helper()
+	flavors(t, func(t *testing.T, flavor string) { f(t, Own(t, flavor, options...)) })
+}
+
+func flavors(t *testing.T, f func(t *testing.T, flavor string)) {
+	t.Helper()
+	var both sync.WaitGroup
+	for _, flavor := range []string{FlavorMariaDB, FlavorMySQL} {
+		both.Go(func() { t.Run(flavor, func(t *testing.T) { f(t, flavor) }) })
+	}
+	both.Wait()
 }
 
 // Main runs the tests, ends the servers that they started, removes the
