@@ -16,7 +16,6 @@ import (
 	"net"
 	"strings"
 	"testing"
-	"time"
 
 	"filippo.io/edwards25519"
 
@@ -48,8 +47,8 @@ func (c credentials) login(t testing.TB, addr string, caps wire.Capability) (r *
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { nc.Close() })
-	nc.SetDeadline(time.Now().Add(2 * patience))
-	r = &raw{t: t, c: wire.NewConn(nc), key: c.key}
+	r = &raw{t: t, nc: nc, c: wire.NewConn(nc), key: c.key}
+	r.wait()
 	p := r.packet()
 	if p[0] == wire.ERRHeader {
 		return r, p

@@ -13,6 +13,7 @@ import (
 // raw is a client that speaks in packets, for what drivers do not do.
 type raw struct {
 	t    testing.TB
+	nc   net.Conn // under c
 	c    *wire.Conn
 	caps wire.Capability
 	seen [][]byte // the packets of the answer at hand
@@ -33,8 +34,8 @@ func dial(t testing.TB, addr, db string, caps wire.Capability) *raw {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { nc.Close() })
-	nc.SetDeadline(time.Now().Add(2 * patience))
-	r := &raw{t: t, c: wire.NewConn(nc), caps: caps}
+	r := &raw{t: t, nc: nc, c: wire.NewConn(nc), caps: caps}
+	r.wait()
 	greeting, err := wire.ParseGreeting(r.packet())
 	if err != nil {
 		t.Fatal(err)
@@ -63,9 +64,13 @@ func (r *raw) welcome() {
 	}
 }
 
+// wait bounds how long what comes next may take.
+func (r *raw) wait() { r.nc.SetDeadline(time.Now().Add(2 * patience)) }
+
 // send writes one packet.
 func (r *raw) send(p []byte) {
 	r.t.Helper()
+	r.wait()
 	err := r.c.WritePacket(p)
 	if err == nil {
 		err = r.c.Flush()
