@@ -50,7 +50,7 @@ func (s *session) bulkExecute() error {
 	switch {
 	case err != nil:
 		return err
-	case s.state.lex.Flavor != sqltext.MariaDB:
+	case s.state.Lex.Flavor != sqltext.MariaDB:
 		return s.answerError(1047, "08S01", "ifmatch: COM_STMT_BULK_EXECUTE is not known to MySQL")
 	case s.tx.doomed != nil:
 		return s.answerConflict(s.doomedError())

@@ -120,7 +120,7 @@ func alone(b testing.TB, caps wire.Capability) (lone, *ends) {
 	s := newSession(bench.srv, e.client)
 	s.backend = wire.NewConn(e.backend)
 	s.caps, s.status, s.rules = caps, autocommit, bench.srv.rules.Load()
-	s.state.db, s.user, s.multi = "shop", "app", true
+	s.state.DB, s.user, s.multi = "shop", "app", true
 	s.isolation = s.beginIsolation()
 	s.isolation.known = true
 	return lone{s}, e

@@ -123,8 +123,8 @@ func (s *session) initDB() error {
 		return err
 	}
 	ok, err := s.singleAnswer()
-	if ok && (!s.tracked || s.state.untold) {
-		s.state.db = db
+	if ok {
+		s.state.Use(db)
 	}
 	return err
 }
@@ -195,7 +195,7 @@ func (s *session) forget() {
 	s.stmts.clear()
 	clear(s.dynamics)
 	s.hint, s.diag, s.last, s.rights = nil, nil, nil, nil
-	s.state.stale, s.state.untold, s.state.adrift = true, true, false
+	s.state.Reset()
 }
 
 // changeUser relays COM_CHANGE_USER and the authentication that follows.
@@ -220,11 +220,11 @@ func (s *session) changeUser() error {
 		return err // the server closes the connection after a refusal
 	}
 	s.forget()
-	s.user, s.state.db = change.User, change.Database
+	s.user, s.state.DB = change.User, change.Database
 	s.keepAttributes(change.Attributes)
 	s.multi = s.caps.Has(wire.ClientMultiStatements)
 	if change.Charset > 0 {
-		s.state.handshakeCharset(int(change.Charset))
+		s.state.SetCharset(int(change.Charset))
 	}
 	return nil
 }

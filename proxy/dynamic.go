@@ -88,7 +88,7 @@ func (s *session) dynamic(kind control.Kind, name string, stmt sqltext.Span) (do
 	if err := s.decide(sql); err != nil {
 		return true, err
 	}
-	d := dynamic{sql: string(sql), db: s.state.db, lex: s.state.lex, kindOf: kind, odd: at+1 < int(stmt.End), generation: s.rules.Generation}
+	d := dynamic{sql: string(sql), db: s.state.DB, lex: s.state.Lex, kindOf: kind, odd: at+1 < int(stmt.End), generation: s.rules.Generation}
 	d.verdict = s.judge(&d)
 	if kind == control.Prepare {
 		// Preparing writes nothing: it is EXECUTE that is refused. Until the server
@@ -191,7 +191,7 @@ func (s *session) executeNotedSQL(kind control.Kind, name string, stmt sqltext.S
 			return true, err
 		}
 	}
-	s.state.stale, s.isolation.known = true, s.isolation.known && kind == control.Execute
+	s.state.Stale, s.isolation.known = true, s.isolation.known && kind == control.Execute
 	return true, s.answered()
 }
 
@@ -226,7 +226,7 @@ func quoted(name string) string { return "`" + strings.ReplaceAll(name, "`", "``
 // written in the session's character set.
 func (s *session) withLiteral(i int, d dynamic) (sql []byte, ok bool) {
 	var t sqltext.Text
-	if t.Lex([]byte(d.sql), &s.state.lex) != nil {
+	if t.Lex([]byte(d.sql), &s.state.Lex) != nil {
 		return nil, false
 	}
 	text, ok := s.literal(d.noted.AppendSelect(nil, &t))
@@ -242,7 +242,7 @@ func (s *session) withLiteral(i int, d dynamic) (sql []byte, ok bool) {
 
 // literal writes a string as the session's modes have it.
 func (s *session) literal(text []byte) (_ []byte, ok bool) {
-	lex := &s.state.lex
+	lex := &s.state.Lex
 	if lex.Charset != sqltext.UTF8MB4 && lex.Charset != sqltext.UTF8MB3 && !ascii(text) {
 		return nil, false
 	}

@@ -30,7 +30,7 @@ func (s *session) find(p []byte) (*statement, error) {
 // unknownStatement answers an execution as the server does where it has no such statement.
 func (s *session) unknownStatement(p []byte) error {
 	where := "mysql_stmt_precheck"
-	if s.state.lex.Flavor == sqltext.MariaDB {
+	if s.state.Lex.Flavor == sqltext.MariaDB {
 		where = "mysqld_stmt_execute"
 	}
 	id := strconv.FormatUint(uint64(binary.LittleEndian.Uint32(p[1:])), 10)
@@ -253,7 +253,7 @@ func (s *session) planAgain(st *statement) error {
 		st.args = args
 		return nil
 	}
-	if st.db != s.state.db {
+	if st.db != s.state.DB {
 		// Its names would be looked for in another database.
 		st.refused = "the policy has changed since it was prepared, in another database; prepare it again"
 		st.generation = 0 // to be tried again

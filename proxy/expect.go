@@ -130,5 +130,5 @@ func (s *session) look(g *guarded) ([]rewrite.Row, *wire.ERR, error) {
 
 // utf8 reports whether the client's character set is UTF-8.
 func (s *session) utf8() bool {
-	return s.state.lex.Charset == sqltext.UTF8MB4 || s.state.lex.Charset == sqltext.UTF8MB3
+	return s.state.Lex.Charset == sqltext.UTF8MB4 || s.state.Lex.Charset == sqltext.UTF8MB3
 }

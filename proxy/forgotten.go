@@ -171,7 +171,7 @@ func (s *session) due(now time.Time, warn, end time.Duration) (f forgotten, ok b
 func (s *session) reportForgotten(now time.Time) []any {
 	r := &s.recent
 	args := []any{"idle", now.Sub(r.idle).Round(time.Millisecond).String(), "open", now.Sub(r.since).Round(time.Millisecond).String(),
-		"user", s.user, "database", s.state.db, "begun_by", r.begun.shape()}
+		"user", s.user, "database", s.state.DB, "begun_by", r.begun.shape()}
 	if r.statements > 0 {
 		args = append(args, "first", r.first.shape(), "last", r.last.shape(), "statements", r.statements)
 	}
@@ -197,7 +197,7 @@ func (s *session) endForgotten() error {
 	}
 	s.post([]byte{byte(wire.ComQuit)})   // what is an XA transaction ends so
 	code, state := uint16(4031), "HY000" // ER_CLIENT_INTERACTION_TIMEOUT
-	if s.state.lex.Flavor == sqltext.MariaDB {
+	if s.state.Lex.Flavor == sqltext.MariaDB {
 		code, state = 1927, "70100" // ER_CONNECTION_KILLED
 	}
 	s.answerError(code, state, "ifmatch: the transaction was idle for "+s.srv.cfg.IdleEnd.String()+" and was rolled back (--idle-transaction-end); the connection is closed")

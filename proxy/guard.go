@@ -405,7 +405,7 @@ const (
 // current runs a probe: a current read under a lock, with a bounded wait.
 func (s *session) current(g *guarded) (rows []rewrite.Row, failed *wire.ERR, err error) {
 	lock := rewrite.LockMySQL
-	if s.state.lex.Flavor == sqltext.MariaDB {
+	if s.state.Lex.Flavor == sqltext.MariaDB {
 		lock = rewrite.LockMaria
 	}
 	for range lockTries {

@@ -24,10 +24,10 @@ func (s *session) beginIsolation() isolation {
 // settleChanges takes over what a SET has changed.
 func (s *session) settleChanges(c control.Changes) {
 	if c.Reading {
-		s.state.stale = true
+		s.state.Stale = true
 	}
 	if c.Tracking {
-		s.state.unseen()
+		s.state.Unseen()
 	}
 	if c.Once {
 		s.isolation.once = true

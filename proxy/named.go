@@ -217,7 +217,7 @@ func (s *session) judgeAgain(name string, d *dynamic) error {
 
 // prepareAgain prepares a statement as the new rules have it. It says why it cannot.
 func (s *session) prepareAgain(name string, d *dynamic) (refused string, err error) {
-	if d.db != s.state.db || d.lex != s.state.lex {
+	if d.db != s.state.DB || d.lex != s.state.Lex {
 		// Its names would be looked for in another database, and its text read in another way.
 		return "the policy has changed since it was prepared, in another database or sql_mode; prepare it again", nil
 	}
@@ -307,7 +307,7 @@ func (s *session) insertNamed(st *statement) error {
 // itself. Its values begin at token at.
 func (s *session) executeImmediate(stmt sqltext.Span, at int) (done bool, err error) {
 	d := s.running
-	if s.state.lex.Flavor != sqltext.MariaDB {
+	if s.state.Lex.Flavor != sqltext.MariaDB {
 		return true, s.refuse(nil, "dynamic", "this server has no EXECUTE IMMEDIATE")
 	}
 	failed, err := s.makeNamed("", &d)

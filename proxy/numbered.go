@@ -122,7 +122,7 @@ func (s *session) prepareNumbered(st *statement) (refused *rewrite.Plan, failed 
 			markers = append(markers, int32(offset))
 		}
 	}
-	if st.text, err = copyText(sql, &s.state.lex); err != nil {
+	if st.text, err = copyText(sql, &s.state.Lex); err != nil {
 		return &rewrite.Plan{Verdict: rewrite.Refuse, Table: plan.Table, Reason: "the statement with numbers in it cannot be read"}, nil, nil
 	}
 	for _, tok := range st.text.Tokens {

@@ -165,7 +165,7 @@ func (s *session) makeLedger() bool {
 // arguments gives the values of a call's arguments, texts in UTF-8. What is not a
 // constant or a parameter is for the server to evaluate, in the client's session.
 func (s *session) arguments(call *numbering.Call, t *sqltext.Text, values []rewrite.Value, params []wire.Param) ([]rewrite.Value, *wire.ERR, error) {
-	if args, ok := call.Values(t, values, s.utf8() && s.state.charset); ok {
+	if args, ok := call.Values(t, values, s.utf8() && s.state.CharsetKnown); ok {
 		return args, nil, nil
 	}
 	var rows []rewrite.Row

@@ -175,13 +175,16 @@ func (s *session) handshake() error {
 	}
 	s.user = response.User
 	s.multi = s.caps.Has(wire.ClientMultiStatements)
-	s.tracked = s.caps.Has(wire.ClientSessionTrack)
+	s.state.Tracked = s.caps.Has(wire.ClientSessionTrack)
 	if s.caps.Has(wire.ClientConnectWithDB) {
-		s.state.db = response.Database
+		s.state.DB = response.Database
 	}
-	s.state.server(s.srv.Rules(), greeting)
+	s.state.Greeted(greeting)
+	if catalog := s.srv.Rules().Catalog; !catalog.Offline() {
+		s.state.SetModes(catalog.SQLMode)
+	}
 	s.isolation = s.beginIsolation()
-	s.state.handshakeCharset(int(response.Charset))
+	s.state.SetCharset(int(response.Charset))
 	s.logAttributes(response)
 	s.keepAttributes(response.Attributes)
 	s.scramble = greeting.Scramble

@@ -17,13 +17,13 @@ func (s *session) overlooks(sql []byte) bool {
 		return false
 	}
 	var scan sqltext.Scan
-	scan.Start(sql, &s.state.lex, s.state.doubt(s.tracked))
+	scan.Start(sql, &s.state.Lex, s.state.Doubt())
 	return control.OfRows(scan.First()) && s.rules.Overlooks(&scan)
 }
 
 // passOverlooked passes a statement that is overlooked.
 func (s *session) passOverlooked(sql []byte) error {
-	s.text.Hold(sql, &s.state.lex)
+	s.text.Hold(sql, &s.state.Lex)
 	s.recall(&s.text, control.Plain)
 	return s.passQueryOf(control.Plain, "", sqltext.Span{}, nil)
 }

@@ -99,16 +99,16 @@ func TestOverlooksNothingInDoubt(t *testing.T) {
 		{name: "stale and not tracked", known: true, stale: true, want: []string{ascii}},
 	} {
 		s, _ := alone(t, serverCaps)
-		s.state.lex.Version, s.tracked = 90700, tt.tracked
+		s.state.Lex.Version, s.state.Tracked = 90700, tt.tracked
 		if tt.mariadb {
-			s.state.lex.Version, s.state.lex.Flavor = 101119, sqltext.MariaDB
+			s.state.Lex.Version, s.state.Lex.Flavor = 101119, sqltext.MariaDB
 		}
-		s.state.charset, s.state.stale, s.state.untold = tt.known, tt.stale, tt.untold
+		s.state.CharsetKnown, s.state.Stale, s.state.Untold = tt.known, tt.stale, tt.untold
 		for _, sql := range []string{ascii, quotes, beyond} {
 			if got, want := s.overlooks([]byte(sql)), slices.Contains(tt.want, sql); got != want {
 				t.Errorf("%s: %s: %v, want %v", tt.name, sql, got, want)
 			}
-			if s.overlooks([]byte(sql)) && s.state.undecided([]byte(sql), s.tracked) {
+			if s.overlooks([]byte(sql)) && s.state.Undecided([]byte(sql)) {
 				t.Errorf("%s: %s is undecided and overlooked", tt.name, sql)
 			}
 		}
@@ -122,7 +122,7 @@ func checkOverlooks(t *testing.T, s *session, sql []byte) (overlooked bool) {
 	if !s.overlooks(sql) {
 		return false
 	}
-	if err := s.text.Lex(sql, &s.state.lex); err != nil {
+	if err := s.text.Lex(sql, &s.state.Lex); err != nil {
 		t.Fatalf("%q is overlooked: %v", sql, err)
 	}
 	s.spans = s.text.Statements(s.spans[:0])
@@ -144,11 +144,11 @@ func checkOverlooks(t *testing.T, s *session, sql []byte) (overlooked bool) {
 
 // modes gives a session modes, a character set and a server by three bytes.
 func (s *session) fuzzed(mode, cset, server byte) {
-	s.state.lex = sqltext.Lexis{
+	s.state.Lex = sqltext.Lexis{
 		ANSIQuotes: mode&1 != 0, NoBackslashEscapes: mode&2 != 0, Charset: sqltext.Charset(cset) % (sqltext.UJIS + 1),
 		Flavor: sqltext.Flavor(server & 1), Version: []int{90700, 101119, 50744, 80036}[server&3],
 	}
-	s.state.charset = true
+	s.state.CharsetKnown = true
 }
 
 // Of the statements of the rewriter's golden files, each with other tables and with
@@ -206,12 +206,12 @@ func FuzzOverlooks(f *testing.F) {
 // A statement that was overlooked is lexed where its shape is wanted.
 func TestShapeOfWhatIsOverlooked(t *testing.T) {
 	s, _ := alone(t, serverCaps)
-	s.text.Hold([]byte("SELECT a FROM t WHERE b = 'secret' AND c = 17"), &s.state.lex)
+	s.text.Hold([]byte("SELECT a FROM t WHERE b = 'secret' AND c = 17"), &s.state.Lex)
 	s.cur = &s.text
 	if got, want := s.shape(), "SELECT a FROM t WHERE b = ? AND c = ?"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	s.text.Hold([]byte("SELECT a FROM 'secret"), &s.state.lex)
+	s.text.Hold([]byte("SELECT a FROM 'secret"), &s.state.Lex)
 	if got, want := s.shape(), "SELECT a FROM"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}

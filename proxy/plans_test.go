@@ -31,7 +31,7 @@ func BenchmarkPlanHit(b *testing.B) {
 				if s.overlooks(sql) {
 					return
 				}
-				if err := s.text.Lex(sql, &s.state.lex); err != nil {
+				if err := s.text.Lex(sql, &s.state.Lex); err != nil {
 					b.Fatal(err)
 				}
 				s.spans = s.text.Statements(s.spans[:0])
@@ -39,7 +39,7 @@ func BenchmarkPlanHit(b *testing.B) {
 				if !s.rules.Mentions(&s.text, s.spans[0]) {
 					return
 				}
-				plan := s.plan(&s.text, s.spans[0], s.state.db)
+				plan := s.plan(&s.text, s.spans[0], s.state.DB)
 				if plan.Verdict != kind.verdict {
 					b.Fatalf("the verdict is %s", plan.Verdict)
 				}

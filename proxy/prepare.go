@@ -75,9 +75,9 @@ func (s *session) prepare() error {
 	if err := s.decide(sql); err != nil {
 		return err
 	}
-	st := &statement{db: s.state.db, generation: s.rules.Generation}
+	st := &statement{db: s.state.DB, generation: s.rules.Generation}
 	s.cur = nil
-	if st.text, err = copyText(sql, &s.state.lex); err != nil {
+	if st.text, err = copyText(sql, &s.state.Lex); err != nil {
 		if st.unread = s.rules.MentionsRaw(sql); st.unread && s.refuses("unreadable") {
 			return s.refuse(nil, "unreadable", "the statement cannot be read, and the name of a guarded table is in it")
 		}
@@ -134,7 +134,7 @@ const maxParams = 65535
 
 // prepareInDoom lets a doomed transaction prepare what ends it.
 func (s *session) prepareInDoom(sql []byte) (done bool, err error) {
-	t, err := copyText(sql, &s.state.lex)
+	t, err := copyText(sql, &s.state.Lex)
 	if err == nil {
 		if spans := t.Statements(nil); len(spans) == 1 {
 			switch kind, _ := control.Classify(t, spans[0]); kind {

@@ -30,7 +30,7 @@ func (s *session) query() error {
 	if err := s.decide(sql); err != nil {
 		return err
 	}
-	if err := s.text.Lex(sql, &s.state.lex); err != nil {
+	if err := s.text.Lex(sql, &s.state.Lex); err != nil {
 		return s.unlexed(sql)
 	}
 	s.spans = s.text.Statements(s.spans[:0])
@@ -59,7 +59,7 @@ func (s *session) trails(sql []byte) bool {
 // decide makes sure of modes and character set where sql depends on them and
 // could concern a guarded table or a counter.
 func (s *session) decide(sql []byte) error {
-	if s.state.undecided(sql, s.tracked) && !diagnosing(sql) && (s.rules.MentionsRaw(sql) && s.enforces() || numbering.Mentioned(sql)) {
+	if s.state.Undecided(sql) && !diagnosing(sql) && (s.rules.MentionsRaw(sql) && s.enforces() || numbering.Mentioned(sql)) {
 		return s.askState()
 	}
 	return nil
@@ -94,7 +94,7 @@ func (s *session) unlexed(sql []byte) error {
 // character set, and do anything to the transaction.
 func (s *session) sendsUnread() {
 	s.recall(nil, control.Set)
-	s.state.unseen()
+	s.state.Unseen()
 	s.reads.doubt = s.reads.open
 	s.ends = control.Uncertain
 }
@@ -123,7 +123,7 @@ func (s *session) several(attrs, sql []byte) error {
 		if err := s.decide(sql); err != nil {
 			return err
 		}
-		if err := s.text.Lex(sql, &s.state.lex); err != nil {
+		if err := s.text.Lex(sql, &s.state.Lex); err != nil {
 			s.more = false
 			return s.unlexedRest(attrs, sql)
 		}
@@ -142,7 +142,7 @@ func (s *session) several(attrs, sql []byte) error {
 			}
 			rest = sql[end.End:]
 		}
-		if err := s.text.Lex(one, &s.state.lex); err != nil {
+		if err := s.text.Lex(one, &s.state.Lex); err != nil {
 			return s.unlexedRest(attrs, one)
 		}
 		s.spans = s.text.Statements(s.spans[:0])
@@ -212,7 +212,7 @@ func (s *session) statement(attrs []byte, stmt sqltext.Span) error {
 			return err
 		}
 	}
-	plan := s.plan(&s.text, stmt, s.state.db)
+	plan := s.plan(&s.text, stmt, s.state.DB)
 	switch plan.Verdict {
 	case rewrite.Refuse:
 		s.hint = nil
@@ -292,7 +292,7 @@ func (s *session) uncommon(kind control.Kind, name string, stmt sqltext.Span, at
 			}
 		}
 	case control.Call:
-		if n, ok := numbering.Parse(&s.text, stmt, s.state.db); ok {
+		if n, ok := numbering.Parse(&s.text, stmt, s.state.DB); ok {
 			return true, s.numberQuery(&n)
 		}
 		if !s.rules.Mentions(&s.text, stmt) {
@@ -309,7 +309,7 @@ func (s *session) uncommon(kind control.Kind, name string, stmt sqltext.Span, at
 
 // replaced carries out a statement in place of the client's.
 func (s *session) replaced(attrs, sql []byte) error {
-	if err := s.text.Lex(sql, &s.state.lex); err != nil {
+	if err := s.text.Lex(sql, &s.state.Lex); err != nil {
 		return s.unlexed(sql)
 	}
 	part, partAttrs := s.part, s.partAttrs
@@ -323,12 +323,12 @@ func (s *session) replaced(attrs, sql []byte) error {
 // env gives what of the session decides how a statement is planned.
 func (s *session) env(db string) rewrite.Env {
 	mode, ok := s.accountMode()
-	return rewrite.Env{DB: db, Mode: mode, AccountMode: ok, PipesAsConcat: s.state.lex.PipesAsConcat, UTF8: s.utf8(), Multi: s.multi}
+	return rewrite.Env{DB: db, Mode: mode, AccountMode: ok, PipesAsConcat: s.state.Lex.PipesAsConcat, UTF8: s.utf8(), Multi: s.multi}
 }
 
 // plan gives the plan of a statement, from the cache where it is there.
 func (s *session) plan(t *sqltext.Text, stmt sqltext.Span, db string) *rewrite.Plan {
-	key := plans.Key{Generation: s.rules.Generation, Charset: s.state.lex.Charset, Env: s.env(db)}
+	key := plans.Key{Generation: s.rules.Generation, Charset: s.state.Lex.Charset, Env: s.env(db)}
 	key.Hi, key.Lo = t.Hash(int(stmt.Start), int(stmt.End))
 	kept := s.srv.plans.Get(&key)
 	if kept == nil {
@@ -467,7 +467,7 @@ func (s *session) settle(kind control.Kind, name string, c control.Changes, a *a
 	switch kind {
 	case control.Call, control.Block, control.Execute, control.Immediate:
 		// What a routine, a block or a prepared statement sets is not seen.
-		s.state.unseen()
+		s.state.Unseen()
 		s.isolation.known = false
 		s.reads.writesUntold()
 		s.takings.deeds.Doubt()
@@ -497,9 +497,7 @@ func (s *session) settle(kind control.Kind, name string, c control.Changes, a *a
 		// temporary tables has not.
 		s.settleEnd()
 	case control.Use:
-		if !s.tracked || s.state.untold {
-			s.state.db = name
-		}
+		s.state.Use(name)
 	case control.Prepare:
 		s.keep(name, s.running)
 	case control.Deallocate:

@@ -29,7 +29,7 @@ func (s *session) readsOtherwise(t *sqltext.Text) (bool, error) {
 	if err := s.decide(t.SQL); err != nil {
 		return false, err
 	}
-	return !t.ReadsSame(&s.state.lex), nil
+	return !t.ReadsSame(&s.state.Lex), nil
 }
 
 // otherwiseRead says why such a statement is not executed.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"ifmatch/control"
+	"ifmatch/dialect"
 	"ifmatch/numbering"
 	"ifmatch/policy"
 	"ifmatch/rewrite"
@@ -52,8 +53,7 @@ type session struct {
 	strip        bool            // the client did not ask for session tracking, the proxy did
 	status       wire.Status     // as of the last answer
 	multi        bool            // several statements in one COM_QUERY are allowed
-	tracked      bool            // the backend reports changes of session state
-	state        state           // what decides how statements are read
+	state        dialect.State   // what decides how statements are read
 	tx           transaction
 	reads        reads
 	ends         control.Ending // what the end of a transaction would mean in the statement at hand

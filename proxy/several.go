@@ -313,7 +313,7 @@ func (s *session) failConfined(aside *wire.PrepareOK) (raisedIt bool, err error)
 // locking gives the server's way to lock what a write reads. Under LOCK TABLES
 // nobody else writes a table that the statement may write.
 func (s *session) locking() rewrite.Locking {
-	if s.state.lex.Flavor == sqltext.MariaDB {
+	if s.state.Lex.Flavor == sqltext.MariaDB {
 		l := rewrite.LockingMaria
 		l.Shared = s.tableLocks
 		return l

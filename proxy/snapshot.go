@@ -20,7 +20,7 @@ const errCheckRead = 1020
 // that keeps what follows from being committed. done is false where the answer is
 // another, and still to be read.
 func (s *session) outrun(g *guarded) (done bool, err error) {
-	if s.state.lex.Flavor != sqltext.MariaDB || !s.inTransaction() {
+	if s.state.Lex.Flavor != sqltext.MariaDB || !s.inTransaction() {
 		return false, nil
 	}
 	p, err := s.payload()

@@ -60,7 +60,7 @@ func (s *session) using(t *sqltext.Text, at sqltext.Span) (refused string, faile
 
 // usingConstant reads a constant behind USING, which MariaDB takes there.
 func (s *session) usingConstant(t *sqltext.Text, i int) (p wire.Param, next int, ok bool) {
-	if s.state.lex.Flavor != sqltext.MariaDB {
+	if s.state.Lex.Flavor != sqltext.MariaDB {
 		return p, 0, false
 	}
 	negative := t.IsOp(i, "-")

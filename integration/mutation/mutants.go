@@ -78,8 +78,8 @@ var mutants = []mutant{
 	{
 		name: "the reset of a connection forgets the hint",
 		file: "proxy/command.go",
-		old:  "\ts.hint, s.diag, s.last, s.rights = nil, nil, nil, nil\n\ts.state.stale",
-		new:  "\ts.diag, s.last, s.rights = nil, nil, nil\n\ts.state.stale",
+		old:  "\ts.hint, s.diag, s.last, s.rights = nil, nil, nil, nil\n\ts.state.Reset()",
+		new:  "\ts.diag, s.last, s.rights = nil, nil, nil\n\ts.state.Reset()",
 		pkg:  "./integration", test: "TestChangeUserAndReset/mariadb",
 	},
 	{
@@ -99,14 +99,14 @@ var mutants = []mutant{
 	{
 		name: "a text that is read otherwise when it is prepared anew",
 		file: "proxy/reread.go",
-		old:  "\treturn !t.ReadsSame(&s.state.lex), nil\n",
+		old:  "\treturn !t.ReadsSame(&s.state.Lex), nil\n",
 		new:  "\treturn false, nil\n",
 		pkg:  "./integration", test: "TestLexingAsTheServerDoes/mysql",
 	},
 	{
 		name: "what a session hides of its settings",
 		file: "proxy/isolation.go",
-		old:  "\tif c.Tracking {\n\t\ts.state.unseen()\n",
+		old:  "\tif c.Tracking {\n\t\ts.state.Unseen()\n",
 		new:  "\tif c.Tracking {\n",
 		pkg:  "./integration", test: "TestLexingAsTheServerDoes/mariadb",
 	},
