@@ -11,9 +11,9 @@ import (
 // Key is what a plan depends on. The rules' generation stands for policy and
 // schema, the rest for the session.
 type Key struct {
-	Hi, Lo     uint64 // hash of the statement's shape
-	Generation uint64 // of the rules
-	Charset    sqltext.Charset
+	Hi, Lo     uint64          // hash of the statement's shape
+	Generation uint64          // of the rules
+	Charset    sqltext.Charset // its class
 	Env        rewrite.Env
 }
 

@@ -113,8 +113,8 @@ type ends struct{ client, backend *endless }
 type lone struct{ *session }
 
 // alone gives a session between two endless connections.
-func alone(b testing.TB, caps wire.Capability) (lone, *ends) {
-	bench := newBench(b)
+func alone(b testing.TB, caps wire.Capability, setup ...func(*Config)) (lone, *ends) {
+	bench := newBench(b, setup...)
 	b.Cleanup(bench.stop)
 	e := &ends{&endless{}, &endless{}}
 	s := newSession(bench.srv, e.client)

@@ -328,7 +328,7 @@ func (s *session) env(db string) rewrite.Env {
 
 // plan gives the plan of a statement, from the cache where it is there.
 func (s *session) plan(t *sqltext.Text, stmt sqltext.Span, db string) *rewrite.Plan {
-	key := plans.Key{Generation: s.rules.Generation, Charset: s.state.Lex.Charset, Env: s.env(db)}
+	key := plans.Key{Generation: s.rules.Generation, Charset: s.state.Lex.Charset.Class(), Env: s.env(db)}
 	key.Hi, key.Lo = t.Hash(int(stmt.Start), int(stmt.End))
 	kept := s.srv.plans.Get(&key)
 	if kept == nil {

@@ -3,6 +3,7 @@ package rewrite
 import (
 	"bytes"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -367,5 +368,53 @@ func sameShape(t *testing.T, rules *Rules, plan *Plan, text *sqltext.Text, sql [
 	}
 	if got, want := plan.AppendText(nil, &other, &x), fresh.AppendText(nil, &other, &y); !bytes.Equal(got, want) {
 		t.Fatalf("%s\nis sent as\n%s\nand\n%s", sql, got, want)
+	}
+}
+
+// One plan serves all character sets of a class: it is the same whichever of them the
+// statement came in that it was made of.
+func TestPlansOfACharsetClass(t *testing.T) {
+	rules := world(t)
+	random := rand.New(rand.NewPCG(13, 14))
+	pieces := []string{"\xbf", "\xe4", "\x83\x5c", "\xc3\xa4", "`\xe4`", "`\x81```", "`pro\xa5ducts`", " AS `\xe4\xf6` ", "'\xbf\\'", "'\xe4'", "_gbk'\xe4'", ", \xc3\xa4"}
+	compared, beyond := 0, 0
+	for _, line := range goldenStatements(t) {
+		for round := range 3 {
+			sql := bytes.TrimSpace(line)
+			if round > 0 {
+				at := random.IntN(len(sql) + 1)
+				sql = slices.Concat(sql[:at], []byte(pieces[random.IntN(len(pieces))]), sql[at:])
+			}
+			plans := map[sqltext.Charset]*Plan{}
+			hashes := map[sqltext.Charset][2]uint64{}
+			for cs := sqltext.UTF8MB4; cs <= sqltext.UJIS; cs++ {
+				lx := sqltext.Lexis{Flavor: sqltext.MySQL, Version: 90700, Charset: cs}
+				class := cs.Class()
+				var text sqltext.Text
+				plan := somePlan(rules, &text, sql, &lx, Env{DB: "shop", UTF8: class == sqltext.UTF8MB4, Multi: true})
+				if plan == nil {
+					continue
+				}
+				var hash [2]uint64
+				hash[0], hash[1] = text.Hash(0, len(text.Tokens))
+				first, found := plans[class]
+				if !found {
+					plans[class], hashes[class] = plan, hash
+					continue
+				}
+				if hashes[class] != hash {
+					continue // other tokens, and another key
+				}
+				if !reflect.DeepEqual(first, plan) {
+					t.Fatalf("%q in %s: the plan is another than that of its class", sql, cs)
+				}
+				if compared++; !ascii(sql) {
+					beyond++
+				}
+			}
+		}
+	}
+	if compared < 20_000 || beyond < 5000 {
+		t.Errorf("%d plans are compared, %d of texts beyond ASCII: little was tested", compared, beyond)
 	}
 }

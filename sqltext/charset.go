@@ -72,6 +72,20 @@ func (c Charset) info() *charset {
 // String returns the name that the servers know the character set by.
 func (c Charset) String() string { return c.info().name }
 
+// Class gives one character set for all those in which names of the same bytes say
+// the same, by [Text.Name] and [Text.UTF8]: what is known of a text by its
+// [Text.Hash] holds in all of them. Where tokens end and what strings say is another
+// question.
+func (c Charset) Class() Charset {
+	switch cs := c.info(); {
+	case cs.utf8:
+		return UTF8MB4
+	case !cs.trailASCII:
+		return Binary
+	}
+	return c // a quote in a name may be half a character
+}
+
 // blank reports whether the byte c, which is 0x80 or more, is a blank.
 func (cs *charset) blank(c byte) bool {
 	return cs.blanks[(c-0x80)>>6]&(1<<(c&63)) != 0

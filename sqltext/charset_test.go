@@ -1,6 +1,9 @@
 package sqltext
 
-import "testing"
+import (
+	"slices"
+	"testing"
+)
 
 func TestCharsetByName(t *testing.T) {
 	for i := range charsets {
@@ -68,6 +71,24 @@ func TestCharsetTable(t *testing.T) {
 		want, known := CharsetByName(CharsetName(id))
 		if got, ok := CharsetByID(id); got != want || ok != known {
 			t.Fatalf("collation %d: %v, %v, expected %v, %v", id, got, ok, want, known)
+		}
+	}
+}
+
+// Those in which a quote may be half a character are classes of their own, and no
+// text of UTF-8 is of one class with another.
+func TestClass(t *testing.T) {
+	own := []Charset{Big5, CP932, EUCKR, GB18030, GBK, SJIS}
+	for i := range charsets {
+		c, want := Charset(i), Binary
+		switch {
+		case c == UTF8MB4, c == UTF8MB3:
+			want = UTF8MB4
+		case slices.Contains(own, c):
+			want = c
+		}
+		if got := c.Class(); got != want || got.Class() != got {
+			t.Errorf("%s is of class %s, want %s", c, got, want)
 		}
 	}
 }
