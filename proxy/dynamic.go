@@ -325,7 +325,7 @@ func (s *session) judge(d *dynamic) verdict {
 		if n, ok := numbering.Parse(&t, stmt, d.db); ok && kind == control.Call && len(all) == 1 {
 			v.counts, v.countsIn = &n, &t
 		}
-		v.held = v.held || plan.HoldsInitial()
+		v.held = v.held || plan.HoldsInitial() || plan.ListsColumns()
 		if v.held {
 			if refused := guardedDynamic(&t, all, plan); refused != "" {
 				return verdict{refused: refused}

@@ -146,6 +146,7 @@ func (s *session) makeNamed(name string, d *dynamic) (failed *wire.ERR, err erro
 	if st.text, err = copyText([]byte(d.sql), &d.lex); err != nil {
 		return nil, err // judged before, by the same lexis
 	}
+	s.listColumns(st, &d.lex)
 	if refused := s.planStatement(st); refused != nil {
 		d.refused = refused.Reason
 		return nil, nil

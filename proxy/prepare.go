@@ -46,6 +46,7 @@ type statement struct {
 	name    string // of a savepoint and the like
 	changes control.Changes
 	counted *rewrite.Plan // of an INSERT some of whose rows may want a number
+	listed  bool          // whether text has a list of columns that is not the client's
 	variant uint32        // of a crowded one, the backend's id of the last that was executed
 }
 
@@ -85,6 +86,7 @@ func (s *session) prepare() error {
 	}
 	st.fickle = st.text != nil && fickle(sql)
 	s.cur = st.text
+	s.listColumns(st, &s.state.Lex)
 	if refused := s.planStatement(st); refused != nil {
 		return s.refuse(refused.Table, "statement", refused.Reason)
 	}
@@ -101,7 +103,7 @@ func (s *session) prepare() error {
 	if st.kind != control.ShowDiagnosis {
 		s.diag = nil
 	}
-	if st.plan == nil && st.hidden() == 0 && st.added() == 0 {
+	if st.plan == nil && st.hidden() == 0 && st.added() == 0 && !st.listed {
 		if err := s.passCommand(); err != nil {
 			return err
 		}
@@ -127,6 +129,27 @@ func (s *session) prepareAsIs(st *statement) error {
 		return err
 	}
 	return s.relayPrepared(st)
+}
+
+// listColumns gives a prepared INSERT the list of columns that it wants.
+func (s *session) listColumns(st *statement, lex *sqltext.Lexis) {
+	if st.text == nil {
+		return
+	}
+	spans := st.text.Statements(nil)
+	if len(spans) != 1 || !s.rules.Mentions(st.text, spans[0]) {
+		return
+	}
+	if first := int(spans[0].Start); !st.text.Is(first, "INSERT") && !st.text.Is(first, "REPLACE") {
+		return
+	}
+	plan := s.plan(st.text, spans[0], st.db)
+	if !plan.ListsColumns() {
+		return
+	}
+	if t, err := copyText(plan.AppendListed(nil, st.text), lex); err == nil {
+		st.text, st.listed, s.cur = t, true, t
+	}
 }
 
 // maxParams is the greatest number of parameters of a prepared statement.

@@ -222,6 +222,9 @@ func (s *session) statement(attrs []byte, stmt sqltext.Span) error {
 		s.hint = nil
 		return s.passQueryOf(kind, name, stmt, nil)
 	}
+	if plan.ListsColumns() {
+		return s.replaced(attrs, plan.AppendListed(nil, &s.text))
+	}
 	if done, err := s.numberInsert(plan, attrs); done {
 		return err
 	}

@@ -48,7 +48,7 @@ func (p *planner) planRows(i int) *Plan {
 	case p.word(i, "DELETE"):
 		return p.planDelete(i)
 	case p.oneOf(i, "INSERT", "REPLACE"):
-		return p.numbered(i, p.planInsert(i))
+		return p.unlisted(i, p.numbered(i, p.planInsert(i)))
 	case p.word(i, "LOAD"):
 		return p.numberedLoad(p.planLoad())
 	case p.word(i, "SELECT") && i == p.stmt.from:

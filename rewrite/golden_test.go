@@ -175,6 +175,9 @@ func (c *goldenCase) run(t *testing.T, sql string) string {
 	case Guard:
 		c.guard(t, &out, plan, &text)
 	}
+	if plan.ListsColumns() {
+		line("listed", "%s", plan.AppendListed(nil, &text))
+	}
 	if counter, ok := plan.Counter(); ok {
 		c.numbers(&out, plan, &text, counter)
 	}

@@ -118,6 +118,7 @@ type Plan struct {
 	bare      *Plan         // in its place, see For
 	insert    *insertion    // of an INSERT whose rows are known
 	number    *numbering    // of an INSERT some of whose rows may want a number
+	unlisted  *unlisted     // of an INSERT that is to name its columns
 	change    *statusChange // of the status column
 	held      []string      // guards of require and status, ready to be added
 	heldSets  []string      // by group, what its transitions set

@@ -108,6 +108,8 @@ func readTable(t testing.TB, n schema.Name, columns string) *schema.Table {
 				c.Charset = w
 			case "invisible":
 				c.Invisible = true
+			case "expression":
+				c.DefaultIsExpression = true
 			}
 		}
 		table.Columns = append(table.Columns, c)

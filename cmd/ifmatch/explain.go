@@ -148,6 +148,14 @@ func explain(rules *rewrite.Rules, sql, database string) ([]explanation, error) 
 func explainOne(rules *rewrite.Rules, t *sqltext.Text, env rewrite.Env) explanation {
 	e := explanation{Statement: strings.TrimSpace(string(t.SQL))}
 	plan := rules.Plan(t, t.Statements(nil)[0], env).For(t)
+	if plan.ListsColumns() {
+		var listed sqltext.Text
+		if err := listed.Lex(plan.AppendListed(nil, t), &sqltext.Lexis{Flavor: rules.Catalog.Flavor, Version: rules.Catalog.Version}); err == nil {
+			as := explainOne(rules, &listed, env)
+			as.Statement = e.Statement
+			return as
+		}
+	}
 	e.Verdict, e.Strategy, e.Why = plan.Verdict.String(), plan.Strategy.String(), plan.Why
 	if plan.Table != nil {
 		e.Table = plan.Table.Name.String()
