@@ -33,15 +33,16 @@ type recalled struct {
 	lex  sqltext.Lexis
 }
 
-// recent is what a session remembers of its transaction.
+// recent is what a session remembers of its transaction. It may be read by others, with
+// the lock, while the session is idle. What is written outside transactions comes first.
 type recent struct {
-	since              time.Time // when it was begun
-	begun, first, last recalled  // the statement that began it, the next one, the latest
-	statements         int       // those behind the one that began it
-	known              bool      // last is the statement at hand
 	idle               time.Time // since when the session waits for a command; zero outside a transaction
 	warned             bool
-	ended              bool // it is to be rolled back, and the session to end
+	ended              bool      // it is to be rolled back, and the session to end
+	known              bool      // last is the statement at hand
+	statements         int       // those behind the one that began it
+	since              time.Time // when it was begun
+	begun, first, last recalled  // the statement that began it, the next one, the latest
 }
 
 // set takes over a statement. Its buffer is used again.

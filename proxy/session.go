@@ -7,10 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"os"
 	"runtime/debug"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"ifmatch/control"
@@ -22,89 +19,119 @@ import (
 	"ifmatch/wire"
 )
 
-// session is one client connection and its backend connection. All fields but
-// those of the second group belong to its own goroutine.
+// session is one client connection and its backend connection. All fields belong to its
+// own goroutine, but for what [presence], [recent] and [upbringing] say of theirs.
 type session struct {
-	srv     *Server
-	log     *slog.Logger
-	client  *wire.Conn
-	backend *wire.Conn
+	// What every statement asks for comes first, so that it lies together: a session that
+	// has been idle finds nothing of itself in the processor's caches.
+	srv      *Server
+	client   *wire.Conn
+	backend  *wire.Conn
+	rules    *rewrite.Rules  // for the statement at hand
+	caps     wire.Capability // of the client and the backend alike, but for what follows
+	status   wire.Status     // as of the last answer
+	strip    bool            // the client did not ask for session tracking, the proxy did
+	multi    bool            // several statements in one COM_QUERY are allowed
+	failed   bool            // the statement at hand ended with an error
+	executed bool            // the execution at hand was sent to the backend
+	own      bool            // the open transaction is the proxy's, around one write
+	ends     control.Ending  // what the end of a transaction would mean in the statement at hand
+	presence
+	isolation  isolation
+	tableLocks bool // LOCK TABLES
+	tx         transaction
+	diag       *diagnosis    // error of the last statement, if it was the proxy's
+	cur        *sqltext.Text // of the statement at hand
+	state      dialect.State // what decides how statements are read
+	numbers
+	parts
+	recent recent
+	reads  reads
+	text   sqltext.Text // of COM_QUERY
+	spans  []sqltext.Span
+	buffers
 
-	mu     sync.Mutex  // guards the change between idle and busy
-	idle   bool        // waiting for a command, outside a transaction or not
-	recent recent      // may be read while idle
-	inTx   bool        // as of the last answer
-	gone   atomic.Bool // the backend hung up
-	ending atomic.Bool // the server drains
-	dead   bool        // kill was called
-	over   bool        // the time to finish is over
-
-	reported bool // as one whose peer is gone; belongs to the goroutine that looks for these
-
+	log *slog.Logger
+	login
 	upbringing
+	handed
 
-	id           uint32 // the backend's connection id
-	scramble     []byte // the last challenge of the server
-	user         string
-	account      account
-	libmariadb   bool            // the client's library is MariaDB's for C
-	attributes   []wire.Pair     // what the client says of itself, for reports
-	caps         wire.Capability // of the client and the backend alike, but for what follows
-	strip        bool            // the client did not ask for session tracking, the proxy did
-	status       wire.Status     // as of the last answer
-	multi        bool            // several statements in one COM_QUERY are allowed
-	state        dialect.State   // what decides how statements are read
-	tx           transaction
-	reads        reads
-	ends         control.Ending // what the end of a transaction would mean in the statement at hand
-	takings      takings
-	row          rowName
-	shown        *shown
-	isolation    isolation
-	tableLocks   bool                             // LOCK TABLES
-	token, moved []byte                           // forms of the read set
-	own          bool                             // the open transaction is the proxy's, around one write
-	stmts        handles                          // prepared by the client
-	lastStmt     uint32                           // id of the statement that was prepared last
-	owns         uint32                           // statements prepared that the proxy answers itself
-	hint         []sqltext.Pair                   // SET @ifmatch, for the next guarded write
-	diag         *diagnosis                       // error of the last statement, if it was the proxy's
-	rights       map[*numbering.Routine]time.Time // when the server last let the session call them
-	last         *lastConflict                    // for SHOW IFMATCH CONFLICT
-
-	more      bool               // results of further statements follow the one at hand
-	part      []byte             // the one statement at hand of a text of several
-	partAttrs []byte             // and the query attributes of the text
-	numbered  bool               // the statement at hand has its numbers
-	insertID  uint64             // the first of them, where the server does not tell it
-	failed    bool               // the statement at hand ended with an error
-	executed  bool               // the execution at hand was sent to the backend
-	dynamics  map[string]dynamic // SQL-level prepared statements by name
-	running   dynamic            // the one that is prepared or executed
-	asked     []asideType        // types of the last answer to the proxy itself
-
-	rules     *rewrite.Rules // for the statement at hand
-	text      sqltext.Text   // of COM_QUERY
-	cur       *sqltext.Text  // of the statement at hand
-	spans     []sqltext.Span
+	takings   takings
+	row       rowName
+	shown     *shown
+	hint      []sqltext.Pair // SET @ifmatch, for the next guarded write
+	last      *lastConflict  // for SHOW IFMATCH CONFLICT
 	binding   rewrite.Binding
 	bindings  []rewrite.Binding // of the tables that a write of several rows writes
-	exec      wire.Execute
-	values    []rewrite.Value
-	strings   sqltext.Strings // of parameters
-	params    []wire.Param    // of a guarded execution, as the backend knows them
-	added     []byte          // values of those that the client did not give
-	out       []byte          // rewritten statements
-	inserted  []rewrite.NewRow
-	inserting inserting // an INSERT on its way
-	kept      []byte    // the answer to a write, while more is read
-	scratch   []byte    // packets of our own
+	inserting inserting         // an INSERT on its way
+	asked     []asideType       // types of the last answer to the proxy itself
+}
+
+// login is who the client is, and how it has said so.
+type login struct {
+	id         uint32 // the backend's connection id
+	user       string
+	account    account
+	scramble   []byte      // the last challenge of the server
+	libmariadb bool        // the client's library is MariaDB's for C
+	attributes []wire.Pair // what the client says of itself, for reports
+}
+
+// handed are the statements that the client has prepared, by either protocol.
+type handed struct {
+	stmts    handles            // of the binary protocol
+	lastStmt uint32             // id of the one that was prepared last
+	owns     uint32             // those that the proxy answers itself
+	dynamics map[string]dynamic // of SQL, by name
+	running  dynamic            // the one of SQL that is prepared or executed
+}
+
+// parts is where the session is in a text of several statements.
+type parts struct {
+	more      bool   // results of further statements follow the one at hand
+	part      []byte // the one at hand
+	partAttrs []byte // and the query attributes of the text
+}
+
+// numbers is what is known of numbers for the statement at hand, and of the right to them.
+type numbers struct {
+	numbered bool                             // the statement at hand has its numbers
+	insertID uint64                           // the first of them, where the server does not tell it
+	rights   map[*numbering.Routine]time.Time // when the server last let the session call them
+}
+
+// buffers are used again for one statement after the other.
+type buffers struct {
+	out          []byte // rewritten statements
+	scratch      []byte // packets of our own
+	kept         []byte // the answer to a write, while more is read
+	token, moved []byte // forms of the read set
+	values       []rewrite.Value
+	params       []wire.Param // of a guarded execution, as the backend knows them
+	added        []byte       // values of those that the client did not give
+	exec         wire.Execute
+	strings      sqltext.Strings // of parameters
+	inserted     []rewrite.NewRow
+}
+
+// maxKept bounds each buffer that an idle session keeps, in bytes.
+const maxKept = 64 << 10
+
+// trim gives back what an unusually large statement has left behind.
+func (b *buffers) trim() {
+	const elements = maxKept / 64 // the size of an element, roughly
+	if cap(b.out) > maxKept || cap(b.scratch) > maxKept {
+		b.out, b.scratch = nil, nil
+	}
+	if cap(b.values) > elements || cap(b.params) > elements || cap(b.added) > maxKept {
+		b.exec, b.values, b.params, b.added = wire.Execute{}, nil, nil, nil
+	}
 }
 
 func newSession(srv *Server, nc net.Conn) *session {
 	client := wire.NewConn(nc)
 	client.ExpectFew()
-	return &session{srv: srv, log: srv.log, client: client, dynamics: map[string]dynamic{}}
+	return &session{srv: srv, log: srv.log, client: client, handed: handed{dynamics: map[string]dynamic{}}}
 }
 
 // errEnd ends a session that has nothing more to say.
@@ -182,153 +209,12 @@ func (s *session) commands() error {
 	}
 }
 
-// maxKept bounds each buffer that an idle session keeps, in bytes.
-const maxKept = 64 << 10
-
 // trim gives back what an unusually large statement has left behind.
 func (s *session) trim() {
-	const elements = maxKept / 64 // the size of an element, roughly
-	if len(s.text.SQL) > maxKept || cap(s.text.Tokens) > elements {
+	if len(s.text.SQL) > maxKept || cap(s.text.Tokens) > maxKept/64 {
 		s.text, s.spans = sqltext.Text{}, nil
 	}
-	if cap(s.out) > maxKept || cap(s.scratch) > maxKept {
-		s.out, s.scratch = nil, nil
-	}
-	if cap(s.values) > elements || cap(s.params) > elements || cap(s.added) > maxKept {
-		s.exec, s.values, s.params, s.added = wire.Execute{}, nil, nil, nil
-	}
-}
-
-// await waits for the next command. While it waits, a drain or a backend that
-// hangs up ends the session.
-func (s *session) await() (first byte, n int, err error) {
-	s.mu.Lock()
-	s.idle = true
-	s.inTx = s.status.Has(wire.StatusInTrans)
-	s.waits()
-	end := s.dead || s.over || s.gone.Load() || s.ending.Load() && !s.inTx
-	s.mu.Unlock()
-	if !end || s.client.Buffered() > 0 && !s.gone.Load() {
-		first, n, err = s.client.Next()
-	} else {
-		err = os.ErrDeadlineExceeded
-	}
-	s.mu.Lock()
-	s.idle = false
-	ended := s.recent.ended
-	s.mu.Unlock()
-	if ended && err == nil {
-		return 0, 0, s.endForgotten() // a command that came at the last moment
-	}
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return 0, 0, s.interrupted()
-	}
-	return first, n, err
-}
-
-// interrupted says what woke a session that waited for a command.
-func (s *session) interrupted() error {
-	// The answer to the last command may be waiting for the next one.
-	if err := s.client.Flush(); err != nil {
-		return err
-	}
-	if s.gone.Load() {
-		// What the backend had to say before it hung up belongs to the client.
-		s.backend.LastWords(time.Second)
-		if first, _, err := s.backend.Next(); err == nil && first == wire.ERRHeader {
-			s.client.SetSeq(0)
-			if s.backend.Pass(s.client) == nil {
-				s.client.Flush()
-			}
-		}
-		return errEnd
-	}
-	s.client.SetSeq(0)
-	if s.recent.ended {
-		return s.endForgotten()
-	}
-	s.answerError(1053, "08S01", shuttingDown(s.inTx, "its transaction is rolled back"))
-	s.post([]byte{byte(wire.ComQuit)})
-	return errEnd
-}
-
-// shuttingDown is what a client is told, and what more where that is so.
-func shuttingDown(so bool, more string) string {
-	const text = "ifmatch: the proxy is shutting down"
-	if !so {
-		return text
-	}
-	return text + "; --drain is over, " + more
-}
-
-// wake ends a wait for a command. The lock is held.
-func (s *session) wake() {
-	if s.idle {
-		s.client.SetReadDeadline(time.Unix(1, 0))
-	}
-}
-
-// farewellTimeout bounds what a session still does for its client once the
-// backend has hung up. It is long enough for a slow client to take what the
-// backend had sent before.
-const farewellTimeout = time.Minute
-
-// backendGone is called when the backend hangs up.
-func (s *session) backendGone() {
-	s.backend.PeerGone()
-	s.hasNoBackend()
-}
-
-// backendVanished is backendGone where the backend cannot even hang up: what it has
-// sent before is not looked for, as nothing would ever say that this was all.
-func (s *session) backendVanished() {
-	s.backend.SetDeadline(time.Unix(1, 0))
-	s.hasNoBackend()
-}
-
-// hasNoBackend has the session end, and its client hear of it.
-func (s *session) hasNoBackend() {
-	s.gone.Store(true)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.client.SetDeadline(time.Now().Add(s.srv.farewell))
-	s.wake()
-}
-
-// drain ends the session once it is outside a transaction.
-func (s *session) drain() {
-	s.ending.Store(true)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.inTx {
-		s.wake()
-	}
-}
-
-// overdue ends the session because the time to finish is over: an idle one in its
-// transaction, another in its statement. The client is told where it listens.
-func (s *session) overdue() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.over = true
-	s.client.SetWriteDeadline(time.Now().Add(lastWords))
-	if s.idle {
-		s.wake()
-	} else if s.backend != nil {
-		s.backend.SetDeadline(time.Unix(1, 0))
-	}
-}
-
-// kill ends the session whatever it does.
-func (s *session) kill() {
-	s.mu.Lock()
-	s.dead = true
-	backend := s.backend
-	s.mu.Unlock()
-	s.client.Close()
-	if backend != nil {
-		backend.Close()
-	}
+	s.buffers.trim()
 }
 
 // backendLost tells the client that the backend is gone, as the client's own
