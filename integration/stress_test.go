@@ -127,6 +127,27 @@ func TestStressFails(t *testing.T) {
 	}
 }
 
+// A load whose table another one has not let go of yet waits for it.
+func TestStressWaitsForTheOneBefore(t *testing.T) {
+	s := server.MariaDB(t)
+	shop, before := s.Database(t), session(t, s, "root", "", "")
+	lock := "LOCK('ifmatch stress " + shop + ".ifmatch_stress'"
+	execute(t, before, "DO GET_"+lock+", 0)")
+	out := &Log{}
+	cmd := exec.Command(program(t), "stress", stressDSN(s.Addr, shop), "--clients", "1", "--for", "100ms")
+	cmd.Stdout, cmd.Stderr = out, out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	await(func() bool { return strings.Contains(processes(t, s), "GET_LOCK") || out.Count("at work") > 0 })
+	execute(t, before, "DO RELEASE_"+lock+")")
+	if err := <-ended; err != nil {
+		t.Errorf("%v:\n%s", err, out)
+	}
+}
+
 // Ctrl-C gives the report of what there is so far.
 func TestStressInterrupted(t *testing.T) {
 	s := server.MariaDB(t)

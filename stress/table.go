@@ -100,6 +100,10 @@ func (t *table) prepare(ctx context.Context, db *sql.DB, own bool, keys int) err
 	return t.read(ctx, db, keys)
 }
 
+// lockPatience is for how many seconds the lock of a table is waited for: the server, or a
+// proxy before it, may not have noticed yet that the last load has ended.
+const lockPatience = 5
+
 // acquire takes a lock on the server that another load on the table would want.
 func (t *table) acquire(ctx context.Context, db *sql.DB) error {
 	conn, err := db.Conn(ctx)
@@ -112,7 +116,7 @@ func (t *table) acquire(ctx context.Context, db *sql.DB) error {
 		name = string(r[:longest])
 	}
 	var got sql.NullInt64
-	if err := conn.QueryRowContext(ctx, "SELECT GET_LOCK(?, 0)", name).Scan(&got); err != nil {
+	if err := conn.QueryRowContext(ctx, "SELECT GET_LOCK(?, ?)", name, lockPatience).Scan(&got); err != nil {
 		conn.Close()
 		return fmt.Errorf("take the lock of %s: %w", t, err)
 	}
