@@ -127,7 +127,7 @@ func (p *planner) undecided(c part) string {
 			return "a sub-select"
 		case p.word(i, "NEXT") && p.word(i+1, "VALUE"), p.word(i, "PREVIOUS") && p.word(i+1, "VALUE"):
 			return "the value of a sequence"
-		case !p.isName(i) || !p.op(i+1, "("):
+		case !p.isName(i) || !p.op(i+1, "("), p.readsInsertID(i):
 		case p.oneOf(i, unsteady...):
 			return strings.ToUpper(string(p.Bytes(i))) + "()"
 		case p.stored(c, i):
@@ -135,6 +135,13 @@ func (p *planner) undecided(c part) string {
 		}
 	}
 	return ""
+}
+
+// readsInsertID reports whether LAST_INSERT_ID() stands at i and is the same each
+// time the session is asked: what the proxy asks makes no number, so only the
+// statement itself could give it another.
+func (p *planner) readsInsertID(i int) bool {
+	return p.word(i, "LAST_INSERT_ID") && !p.op(i-1, ".") && p.op(i+2, ")") && !p.tellsAnother()
 }
 
 // effects names what in a part does more than answer, or "".

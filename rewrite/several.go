@@ -220,7 +220,7 @@ func (p *planner) unsure(c part) string {
 			}
 		case p.word(i, "NEXT") && p.word(i+1, "VALUE"), p.word(i, "PREVIOUS") && p.word(i+1, "VALUE"):
 			return "the value of a sequence"
-		case !p.isName(i) || !p.op(i+1, "("):
+		case !p.isName(i) || !p.op(i+1, "("), p.readsInsertID(i):
 		case p.oneOf(i, unsteady...):
 			return string(p.Bytes(i)) + "()"
 		case p.stored(c, i):
