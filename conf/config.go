@@ -28,7 +28,8 @@ type Config struct {
 	BackendCA  string // path of a PEM bundle; "" for the system's
 
 	MaxSessions         int           // 0 for no limit
-	Contexts            string        // where named contexts live: memory, or a redis:// URL
+	Contexts            string        // where named contexts live: memory, or a redis:// URL, which may hold a secret
+	ContextsPassword    string        // of that server, from the environment; secret: never to be logged
 	IdleTransactionWarn time.Duration // after which a session that is idle in a transaction is logged; 0 for never
 	IdleTransactionEnd  time.Duration // after which it is rolled back and ended; 0 for never
 	PlanCache           int           // plans kept, over all sessions
@@ -49,7 +50,7 @@ func Default() Config {
 		Policy:     "policy.yaml",
 		Admin:      "127.0.0.1:4480",
 		BackendTLS: TLSPreferred,
-		Contexts:   "memory",
+		Contexts:   InMemory,
 		PlanCache:  4096,
 
 		IdleTransactionWarn: 10 * time.Second,

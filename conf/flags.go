@@ -37,7 +37,7 @@ func (c *Config) settings(fs *pflag.FlagSet) {
 	fs.StringVar((*string)(&c.BackendTLS), "backend-tls", string(c.BackendTLS), "TLS to the backend, a `mode`: disabled, preferred, required, verify-ca or verify-identity")
 	fs.StringVar(&c.BackendCA, "backend-ca", c.BackendCA, "PEM `file` of the authorities that verify-ca and verify-identity trust; the system's where it is not given")
 	fs.IntVar(&c.MaxSessions, "max-sessions", c.MaxSessions, "`number` of clients that may be connected at once; 0 for no limit")
-	fs.StringVar(&c.Contexts, "contexts", c.Contexts, "where named contexts are kept, a `place`: memory")
+	fs.StringVar(&c.Contexts, "contexts", c.Contexts, "where named contexts are kept, a `place`: memory, or redis://[user:password@]host:port[/db][?prefix=…&timeout=250ms] (rediss:// for TLS, &ca=file); password better in the environment as "+redisPasswordEnv)
 	fs.DurationVar(&c.IdleTransactionWarn, "idle-transaction-warn", c.IdleTransactionWarn, "log a session that is idle in a transaction for this `time`; 0 for never")
 	fs.DurationVar(&c.IdleTransactionEnd, "idle-transaction-end", c.IdleTransactionEnd, "roll back, and end, a session that is idle in a transaction for this `time`; 0 for never")
 	fs.IntVar(&c.PlanCache, "plan-cache", c.PlanCache, "`number` of statement plans that are kept")

@@ -27,6 +27,7 @@ func Load(fs *pflag.FlagSet, c *Config, env func(string) string) error {
 		c.ServicePassword = password
 		l.origins[passwordFlag] = fault.Position{File: passwordEnv}
 	}
+	c.ContextsPassword = env(redisPasswordEnv)
 	if f := fs.Lookup(configFlag); f != nil && f.Value.String() != "" {
 		src, err := os.ReadFile(f.Value.String())
 		if err != nil {

@@ -2,7 +2,6 @@ package conf
 
 import (
 	"net"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -94,15 +93,12 @@ func (v *validator) atLeast(name string, n, low int) {
 
 // contexts does not show the URL: it may hold a password.
 func (v *validator) contexts(place string) {
-	if place == "memory" {
+	if place == InMemory {
 		return
 	}
-	u, err := url.Parse(place)
-	if err != nil || u.Scheme != "redis" || u.Host == "" {
-		v.add("contexts", "wants memory or a URL such as redis://host:6379")
-		return
+	if _, err := ParseRedis(place); err != nil {
+		v.add("contexts", "%v", err)
 	}
-	v.add("contexts", "not supported yet: redis; use memory")
 }
 
 func (v *validator) notNegative(name string, d time.Duration) {

@@ -63,7 +63,8 @@ type lab struct {
 	db      *sql.Conn // sees what is not committed
 	through string
 	around  string
-	walked  int // walks, each of which has contexts of its own
+	also    []string // in place of through: each session goes through one of them
+	walked  int      // walks, each of which has contexts of its own
 }
 
 func (l *lab) exec(q string) {
@@ -111,6 +112,9 @@ func (l *lab) walk(g guardedAs, acts []act) string {
 	var sessions []*walker
 	for i := range w.actors {
 		addr := l.through
+		if n := len(l.also); n > 0 {
+			addr = l.also[i%n]
+		}
 		if i == walkers {
 			addr = l.around
 		}

@@ -121,6 +121,7 @@ func (s *session) leaves(err error) error {
 // answered ends an answer to the client: it leaves with the wait for the next
 // command, or now where another statement of the same text comes first.
 func (s *session) answered() error {
+	s.keepReads()
 	if s.more {
 		return s.client.Flush()
 	}
@@ -447,6 +448,7 @@ func (s *session) answerError(code uint16, state, text string) error {
 	if err := s.client.WritePacket(s.scratch); err != nil {
 		return err
 	}
+	s.keepReads()
 	return s.client.Flush()
 }
 

@@ -181,6 +181,7 @@ func (s *session) bulkPlain(b *bulk, e *wire.BulkExecute) error {
 		s.reads.writesUntold()
 	}
 	s.renewObserved()
+	s.keepReads()
 	return s.client.Flush()
 }
 

@@ -80,6 +80,7 @@ func (s *session) bulkRows(b *bulk) error {
 		if err := s.client.WritePacket(failed); err != nil {
 			return err
 		}
+		s.keepReads()
 		return s.client.Flush()
 	}
 	return s.answerGathered(b.st, g)
@@ -384,6 +385,7 @@ func (s *session) answerGathered(st *statement, g *gathered) error {
 	if err := s.client.WritePacket(s.scratch); err != nil {
 		return err
 	}
+	s.keepReads()
 	return s.client.Flush()
 }
 

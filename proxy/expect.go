@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"time"
 
+	"ifmatch/policy"
+	"ifmatch/readset"
 	"ifmatch/rewrite"
 	"ifmatch/sqltext"
 	"ifmatch/wire"
@@ -45,15 +47,38 @@ func (s *session) expect(g *guarded) (refused *rewrite.Refusal, failed *wire.ERR
 	if !ok {
 		return plan.BindUnread(b), nil, nil
 	}
+	if age := ageOf(at); age > t.Settings.ReadTTL && !b.Soft {
+		s.takeBackRead(t)
+		return plan.Outlived(b, age), nil, nil
+	}
 	token, ok := t.ParseToken(form)
 	if !ok {
 		return plan.BindUnread(b), nil, nil
 	}
-	if age := time.Since(at); age > t.Settings.ReadTTL && !b.Soft {
-		return plan.Outlived(b, age), nil, nil
-	}
 	b.Expect(token)
 	return nil, nil, nil
+}
+
+// ageOf gives how long ago a row was read.
+func ageOf(at time.Time) time.Duration {
+	if readset.IsNever(at) {
+		return rewrite.UnknownAge
+	}
+	return time.Since(at)
+}
+
+// takeBackRead takes back what the request of a context has read of the row that is
+// named, as the write to it has failed: it stays held against what was read before.
+func (s *session) takeBackRead(t *rewrite.Table) {
+	if r := s.reads.request; r != nil && s.row.known && t != nil && t.Settings.Scope == policy.ScopeContext {
+		r.Conflict(t.ID, s.row.form)
+	}
+}
+
+// blindTo reports whether it cannot be known what the context has read of a table.
+func (s *session) blindTo(t *rewrite.Table) bool {
+	r := s.reads.request
+	return r != nil && r.IsBlind() && t.Captured() && t.Settings.Scope == policy.ScopeContext
 }
 
 // nameRow finds the form of the key. Where a constant can name a row of another

@@ -5,7 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"ifmatch/policy"
 	"ifmatch/rewrite"
 	"ifmatch/sqltext"
 	"ifmatch/wire"
@@ -386,9 +385,7 @@ func (s *session) conflict(c *rewrite.Conflict) error {
 		return err
 	}
 	s.takingEnded(nil)
-	if r := s.reads.request; r != nil && s.row.known && c.Table != nil && c.Table.Settings.Scope == policy.ScopeContext {
-		r.Conflict(c.Table.ID, s.row.form)
-	}
+	s.takeBackRead(c.Table)
 	if err := s.doom(c); err != nil {
 		return err
 	}

@@ -191,8 +191,8 @@ func (h *heldRows) expected(b *rewrite.Binding, l *rewrite.Locked, row *heldRow)
 		read, at, ok := h.scope.Expect(h.plan.Table.ID, l.Key)
 		switch {
 		case !ok:
-		case !b.Soft && time.Since(at) > h.plan.Table.Settings.ReadTTL:
-			return h.plan.OutlivedLocked(l, time.Since(at))
+		case !b.Soft && ageOf(at) > h.plan.Table.Settings.ReadTTL:
+			return h.plan.OutlivedLocked(l, ageOf(at))
 		case bytes.Equal(read, l.Token):
 			row.read = bytes.Clone(read)
 			return nil

@@ -265,7 +265,7 @@ func (s *session) judgeWritten(o *observation, form []byte, known, met bool) obs
 	var read []byte
 	if twin := plan.Table.Twin(); known && twin != nil && plan.WantsRead(b) {
 		token, at, ok := s.expected(twin, form)
-		age := time.Since(at)
+		age := ageOf(at)
 		switch {
 		case !ok:
 		case !o.looked:

@@ -13,13 +13,15 @@ import (
 )
 
 // Bounds of what all named contexts together keep. A context that has not been
-// used for contextAge is forgotten: its rows are then unread, as any row is that
+// used for ContextAge is forgotten: its rows are then unread, as any row is that
 // was read longer ago than read_ttl allows.
 const (
 	maxContexts  = 100_000
 	contextBytes = 1 << 30
-	contextAge   = 24 * time.Hour
 )
+
+// ContextAge is for how long a context is kept that is not used.
+const ContextAge = 24 * time.Hour
 
 // reads is what the scopes of a session have read. Scopes are made when they are
 // first needed.
@@ -233,6 +235,15 @@ func (s *session) setContext(name string) {
 	}
 	r.request = s.srv.contexts.Request(s.user, name)
 	s.joinTransaction(r.request)
+}
+
+// keepReads has what the request of a context has read and written kept, where that is
+// outside the process, before the client has the end of the answer: what it then does
+// over another connection, through another proxy, is held against it.
+func (s *session) keepReads() {
+	if s.reads.request != nil && !s.client.Diverted() {
+		s.reads.request.Sync()
+	}
 }
 
 // forgetReads empties the session's scopes and leaves its context.

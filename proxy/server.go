@@ -78,6 +78,8 @@ type Config struct {
 	ObserveWait time.Duration
 	// Ledger keeps what outlives the proxy; nil where there is no service account.
 	Ledger *ledger.Ledger
+	// Contexts keeps what named contexts have read; nil for the memory of this process.
+	Contexts readset.Store
 	// IdleWarn and IdleEnd are the times after which a session that is idle in a
 	// transaction is logged, and rolled back and ended; 0 for never.
 	IdleWarn, IdleEnd time.Duration
@@ -174,9 +176,11 @@ func New(cfg Config) (*Server, error) {
 		s.keeper = ledger.NewKeeper(cfg.Ledger, cfg.Log, s.countTaking, s.dropContexts)
 	}
 	s.beside = observe.NewReader(cfg.Service)
-	s.contexts = readset.NewContexts(readset.Limits{
-		Contexts: maxContexts, Rows: cfg.Rules.MaxReads(policy.ScopeContext), Bytes: contextBytes, Age: contextAge,
-	}, time.Now)
+	if s.contexts = cfg.Contexts; s.contexts == nil {
+		s.contexts = readset.NewContexts(readset.Limits{
+			Contexts: maxContexts, Rows: cfg.Rules.MaxReads(policy.ScopeContext), Bytes: contextBytes, Age: ContextAge,
+		}, time.Now)
+	}
 	if cfg.IdleWarn > 0 || cfg.IdleEnd > 0 {
 		s.sweep = &sweeper{stop: make(chan struct{})}
 		go s.runSweeper()

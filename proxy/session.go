@@ -203,6 +203,7 @@ func (s *session) commands() error {
 		if err := s.command(wire.Command(first), n); err != nil {
 			return err
 		}
+		s.keepReads()
 		s.backend.Rest()
 		s.trim()
 		s.countEvicted()

@@ -87,7 +87,11 @@ func (s *session) showReads() wire.Result {
 		scope.All(func(id uint32, key, token []byte, at time.Time) bool {
 			// One of a table that is no longer guarded, or by another token, is not shown.
 			if g := byID[id]; g != nil {
-				t.Add(name, g.Label, g.ParsedKeyText(key), g.TokenText(token), strconv.Itoa(int(time.Since(at)/time.Second)))
+				if readset.IsNever(at) {
+					t.Add(name, g.Label, g.ParsedKeyText(key), "not known", "")
+				} else {
+					t.Add(name, g.Label, g.ParsedKeyText(key), g.TokenText(token), strconv.Itoa(int(time.Since(at)/time.Second)))
+				}
 			}
 			return len(t.Rows) < maxShownReads
 		})

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"time"
 
+	"ifmatch/policy"
 	"ifmatch/rewrite"
 	"ifmatch/sqltext"
 	"ifmatch/wire"
@@ -46,6 +47,10 @@ func (s *session) upsert(g *guarded) error {
 		if c := u.plan.BindInsert(u.text, u.params); c != nil {
 			return s.conflictOfInsert(c)
 		}
+	}
+	if s.blindTo(t) && t.Settings.Upsert != policy.UpsertAllow && u.plan.WantsRead(&s.binding) && !s.binding.Soft {
+		s.reads.request.Refused()
+		return s.unbound(u.plan, u.plan.Outlived(&s.binding, rewrite.UnknownAge)) // which rows it may meet does not matter
 	}
 	u.sought = u.plan.Verb == rewrite.Replace && u.plan.Rows() == 0
 	u.locked = u.plan.Verb == rewrite.Replace || s.binding.Source == rewrite.FromHint || s.concerns(u)

@@ -239,7 +239,7 @@ func (s *session) counts() bool {
 func (s *session) judgeRow(u *upserting, m *metRow) *rewrite.Conflict {
 	age := time.Duration(0)
 	if m.read != nil {
-		age = time.Since(m.at)
+		age = ageOf(m.at)
 	}
 	return u.plan.JudgeHit(u.text, u.params, &s.binding, &m.Hit, m.read, age)
 }

@@ -23,6 +23,7 @@ func (r *Request) Commit() {
 	if r.view.dropped > 0 {
 		// Which rows were written is not known any longer, but how those
 		// that are in the view are now.
+		x.note(Clear, 0, nil, nil, time.Time{})
 		x.reads.forgetAll()
 		r.view.All(func(table uint32, key, token []byte, at time.Time) bool {
 			if token[0] != unread {
@@ -108,7 +109,11 @@ func (r *Request) Uncertain() {
 func (r *Request) doubt() {
 	x := r.context
 	if r.view.dropped > 0 {
+		x.note(Clear, 0, nil, nil, time.Time{})
 		x.reads.forgetAll()
 	}
-	r.view.changes(func(table uint32, key, _ []byte, _ bool) { x.reads.Forget(table, key) })
+	r.view.changes(func(table uint32, key, _ []byte, _ bool) {
+		x.note(Forget, table, key, nil, time.Time{})
+		x.reads.Forget(table, key)
+	})
 }

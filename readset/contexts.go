@@ -72,6 +72,7 @@ type shared struct {
 	reads   *Set   // the last read of each row; tokens begin with a stamp
 	stamped []byte // a token with its stamp
 	open    []*Request
+	journal Journal // nil where the context is in memory
 }
 
 // Request begins a request of the context that an account has under a name:

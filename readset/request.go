@@ -46,6 +46,7 @@ type Request struct {
 	conflicted map[string]struct{} // rows by rowName
 	muted      bool                // more rows conflicted than are kept: no read counts any longer
 	ended      bool
+	blind      bool // what earlier requests read is not known
 
 	given  []byte // the token that Expect gave
 	before []byte
@@ -90,6 +91,14 @@ func (x *shared) set(s stamp, table uint32, key, token []byte, at time.Time) {
 // publish makes a read of a request the context's. Open requests for which the
 // former one is earlier keep that.
 func (x *shared) publish(by uint64, table uint32, key, token []byte, at time.Time) {
+	if x.journal != nil && !x.noteRead(by, table, key, token, at) {
+		return
+	}
+	x.place(by, table, key, token, at)
+}
+
+// place is publish without a journal.
+func (x *shared) place(by uint64, table uint32, key, token []byte, at time.Time) {
 	now := stamp{made: x.begun, by: by}
 	if was, old, _, ok := x.last(table, key); ok {
 		if bytes.Equal(old, token) {
@@ -120,6 +129,7 @@ func (x *shared) settle(r *Request, table uint32, key, before []byte, was bool, 
 	if was == is && bytes.Equal(before, token) {
 		return
 	}
+	x.noteWrite(table, key, before, was, token, is, at)
 	s, old, _, ok := x.last(table, key)
 	switch renews := ok && was && bytes.Equal(old, before); {
 	case renews && is:
@@ -127,7 +137,7 @@ func (x *shared) settle(r *Request, table uint32, key, before []byte, was bool, 
 	case renews:
 		x.reads.Forget(table, key)
 	case is:
-		x.publish(0, table, key, token, at)
+		x.place(0, table, key, token, at)
 	}
 	if !was {
 		return
@@ -234,10 +244,7 @@ func (r *Request) Wrote(table uint32, key, token []byte, at time.Time) {
 	defer r.unlock()
 	r.context.used.Store(at.UnixNano())
 	kind, _, _, _ := r.pin(table, key)
-	if kind == unread {
-		kind = own
-	}
-	r.write(kind, table, key, token, at)
+	r.write(r.wroteKind(kind), table, key, token, at)
 }
 
 // Touched notes a row that the request wrote but whose expectation stands. See
@@ -266,9 +273,7 @@ func (r *Request) Move(table uint32, from, to, token []byte, at time.Time) {
 	defer r.unlock()
 	r.context.used.Store(at.UnixNano())
 	kind, _, _, _ := r.pin(table, from)
-	if kind == unread {
-		kind = own
-	}
+	kind = r.wroteKind(kind)
 	r.pin(table, to)
 	if !bytes.Equal(from, to) {
 		r.write(unread, table, from, nil, at)
@@ -311,8 +316,12 @@ func (r *Request) Conflict(table uint32, key []byte) {
 	if r.view.wrote(table, key) {
 		kind, token, ok = r.committed(table, key)
 	}
+	if r.blind {
+		r.blot()
+	}
 	if s, _, _, read := x.last(table, key); read && s.by == r.number {
 		x.pinOthers(r.number, table, key)
+		r.retract(ok && kind == earlier, table, key, token, at)
 		if ok && kind == earlier {
 			x.set(stamp{made: x.begun}, table, key, token, at)
 		} else {
@@ -366,13 +375,19 @@ func (r *Request) Expect(table uint32, key []byte) (token []byte, at time.Time, 
 	}
 	defer r.context.mu.Unlock()
 	kind, token, at, ok := r.look(table, key)
-	if !ok {
+	switch {
+	case r.blind:
+		token, at, ok = r.blindExpect(kind, token, at, ok)
+	case !ok:
 		token, at, ok = r.earlier(table, key)
-	} else {
+	default:
 		ok = kind != unread
 	}
 	if !ok {
 		return nil, time.Time{}, false
+	}
+	if len(token) == 0 {
+		return []byte{}, at, true
 	}
 	r.given = append(r.given[:0], token...) // others may move the context's rows
 	return r.given, at, true
@@ -429,6 +444,9 @@ func (r *Request) End() {
 	}
 	defer r.unlock()
 	x := r.context
+	if x.journal != nil {
+		x.journal.End()
+	}
 	i := slices.Index(x.open, r)
 	x.open = slices.Delete(x.open, i, i+1)
 	*r = Request{context: x, ended: true}

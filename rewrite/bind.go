@@ -3,6 +3,7 @@ package rewrite
 import (
 	"encoding/hex"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -165,8 +166,20 @@ func (p *Plan) unreadAdvice() string {
 
 // Outlived is the refusal of a write that is held against a read of long ago.
 func (p *Plan) Outlived(b *Binding, age time.Duration) *Refusal {
-	return &Refusal{Unread: true, Text: fmt.Sprintf("ifmatch: unread row on %s %s: it was read %s ago, and reads count for %s (read_ttl); read it again",
-		p.Table.Name, p.Table.keyText(b.Key), age.Round(time.Second), p.Table.Settings.ReadTTL)}
+	return &Refusal{Unread: true, Text: p.Table.outlivedText(p.Table.keyText(b.Key), age)}
+}
+
+// UnknownAge is the age of a read of which it is not known what was seen.
+const UnknownAge = time.Duration(math.MaxInt64)
+
+// outlivedText says that a row was read too long ago.
+func (t *Table) outlivedText(key string, age time.Duration) string {
+	if age == UnknownAge {
+		return fmt.Sprintf("ifmatch: unread row on %s: what this context has read of it is not known, as the server that keeps it was not there; read it again",
+			strings.TrimSpace(fmt.Sprint(t.Name, " ", key)))
+	}
+	return fmt.Sprintf("ifmatch: unread row on %s %s: it was read %s ago, and reads count for %s (read_ttl); read it again",
+		t.Name, key, age.Round(time.Second), t.Settings.ReadTTL)
 }
 
 // advice says how a statement can give the expectation itself.

@@ -311,9 +311,7 @@ func (p *Plan) JudgeHit(t *sqltext.Text, params []Value, b *Binding, h *Hit, rea
 			tab.Name, key, v.Column.Name, v.names())}
 	case read == nil:
 	case age > tab.Settings.ReadTTL:
-		return &Conflict{Kind: UnreadConflict, Table: tab, Key: key, Reason: "binding", Message: fmt.Sprintf(
-			"ifmatch: unread row on %s %s: it was read %s ago, and reads count for %s (read_ttl); read it again",
-			tab.Name, key, age.Round(time.Second), tab.Settings.ReadTTL)}
+		return &Conflict{Kind: UnreadConflict, Table: tab, Key: key, Reason: "binding", Message: tab.outlivedText(key, age)}
 	case !bytes.Equal(read, h.Token):
 		return p.outdated(key, tab.TokenText(read), tab.TokenText(h.Token))
 	}

@@ -8,7 +8,6 @@ import (
 	"bytes"
 	"fmt"
 	"strings"
-	"sync"
 	"sync/atomic"
 
 	"ifmatch/policy"
@@ -167,13 +166,6 @@ func compileDigest(pv *policy.Version, t *Table) *Version {
 	return &Version{Column: c, Bump: policy.BumpNone}
 }
 
-// ids are the numbers of tables, by what makes their tokens comparable. A
-// process sees as many as its policy has had tables and ways to know their rows.
-var ids struct {
-	sync.Mutex
-	of map[string]uint32
-}
-
 // tableID gives the number of a table.
 func tableID(t *Table) uint32 {
 	what := fmt.Sprintf("%q %q", t.Name.Schema, t.Name.Name)
@@ -192,17 +184,7 @@ func tableID(t *Table) uint32 {
 			what += fmt.Sprintf(" %q", v.Term.Name)
 		}
 	}
-	ids.Lock()
-	defer ids.Unlock()
-	if ids.of == nil {
-		ids.of = map[string]uint32{}
-	}
-	id, ok := ids.of[what]
-	if !ok {
-		id = uint32(len(ids.of)) + 1
-		ids.of[what] = id
-	}
-	return id
+	return ids.of(what)
 }
 
 func compileVersion(pv *policy.Version, t *Table) *Version {

@@ -21,6 +21,7 @@ import (
 	"ifmatch/certs"
 	"ifmatch/conf"
 	"ifmatch/proxy"
+	"ifmatch/readset"
 	"ifmatch/ruleset"
 )
 
@@ -92,6 +93,15 @@ func serve(ctx context.Context, cfg *conf.Config, signals <-chan os.Signal, logT
 	if err != nil {
 		return err
 	}
+	store, err := openContexts(cfg, rules, metrics, log)
+	if err != nil {
+		return err
+	}
+	var kept readset.Store
+	if store != nil {
+		kept = store
+		defer store.Close()
+	}
 	clientTLS := &atomic.Pointer[tls.Config]{}
 	tlsConfig, err := certs.Server(cfg.TLSCert, cfg.TLSKey)
 	if err != nil {
@@ -107,7 +117,7 @@ func serve(ctx context.Context, cfg *conf.Config, signals <-chan os.Signal, logT
 		BackendTLS: backendTLS.Config(), TLSOptional: cfg.BackendTLS == conf.TLSPreferred, RSAKey: key,
 		MaxSessions: cfg.MaxSessions, PlanCache: cfg.PlanCache, Rules: rules,
 		SchemaChanged: func(ctx context.Context) error { return refresh(ctx, source, log) },
-		Service:       beside, ObserveWait: cfg.ObserveWait, Ledger: book,
+		Service:       beside, ObserveWait: cfg.ObserveWait, Ledger: book, Contexts: kept,
 		IdleWarn: cfg.IdleTransactionWarn, IdleEnd: cfg.IdleTransactionEnd,
 		Meter: metrics, Log: log,
 	})
