@@ -105,7 +105,8 @@ func (s *Store) apply(b *batch, patience time.Duration) error {
 	var gone uint64
 	err := s.conns.do(patience, func(c redis.Conn) (err error) {
 		args := make([]any, 0, 5+4*len(b.changes))
-		args = append(args, b.rows, b.times, s.life(), s.cfg.Rows, b.by[:])
+		bounds := s.bounds.Load()
+		args = append(args, b.rows, b.times, bounds.life, bounds.rows, b.by[:])
 		now := time.Now()
 		for i := range b.changes {
 			w := &b.changes[i]

@@ -31,7 +31,7 @@ import (
 	"ifmatch/rewrite"
 )
 
-// Config says where a Store keeps contexts, and how many of their rows.
+// Config says where a Store keeps contexts.
 type Config struct {
 	Address  string // host:port
 	User     string // "" for the server's default one
@@ -42,9 +42,6 @@ type Config struct {
 	// Timeout bounds each thing that a request asks of the server, with all that it
 	// takes: the wait for a connection, the connect, TLS and password.
 	Timeout time.Duration
-
-	Rows int           // of a context, and of a request; beyond, the oldest become unread
-	Age  time.Duration // a context that has not been used for so long is forgotten
 
 	Meter Meter
 	Log   *slog.Logger
@@ -69,6 +66,7 @@ type Meter interface {
 type Store struct {
 	cfg     Config
 	conns   *conns
+	bounds  atomic.Pointer[bounds]
 	open    atomic.Int64           // requests
 	evicted atomic.Uint64          // rows
 	server  atomic.Pointer[string] // the mark of the server that was there last
@@ -92,7 +90,19 @@ const (
 	farewellTime = time.Second
 )
 
-// Open gives a store. It does not connect: see Check.
+// bounds are what Bound was told.
+type bounds struct {
+	rows int
+	life int64 // milliseconds
+}
+
+// Bound says how many rows of a context are kept, and of a request; beyond, the oldest
+// become unread. A context that has not been used for age is forgotten.
+func (s *Store) Bound(rows int, age time.Duration) {
+	s.bounds.Store(&bounds{max(rows, 1), age.Milliseconds()})
+}
+
+// Open gives a store. It does not connect: see Check. Bound is to be called next.
 func Open(cfg Config) *Store {
 	s := &Store{cfg: cfg}
 	dial := dialer(&cfg)
@@ -125,11 +135,12 @@ func (s *Store) Check() error {
 
 // probe is a begin of no context and a change of nothing.
 func (s *Store) probe(c redis.Conn) error {
+	b := s.bounds.Load()
 	rows, times := keysOf(s.cfg.Prefix, "", "")
-	if _, err := beginScript.Do(c, rows, times, s.life()); err != nil {
+	if _, err := beginScript.Do(c, rows, times, b.life); err != nil {
 		return err
 	}
-	_, err := changeScript.Do(c, rows, times, s.life(), s.cfg.Rows, "")
+	_, err := changeScript.Do(c, rows, times, b.life, b.rows, "")
 	return err
 }
 
@@ -139,7 +150,7 @@ func (s *Store) Request(account, name string) *readset.Request {
 	j := &journal{store: s}
 	j.rows, j.times = keysOf(s.cfg.Prefix, account, name)
 	rand.Read(j.by[:])
-	r := readset.Begin(s.cfg.Rows, time.Now, j)
+	r := readset.Begin(s.bounds.Load().rows, time.Now, j)
 	s.open.Add(1)
 	if s.isDown() {
 		s.cfg.Meter.ContextStore("begin", 0, true)
@@ -160,14 +171,12 @@ func (s *Store) Len() int { return int(s.open.Load()) }
 // this process has seen it, or because they were too long.
 func (s *Store) Evicted() uint64 { return s.evicted.Load() }
 
-func (s *Store) life() int64 { return s.cfg.Age.Milliseconds() }
-
 // fetch tells a request what its context has read.
 func (s *Store) fetch(r *readset.Request, j *journal) error {
 	start := time.Now()
 	var reply []any
 	err := s.conns.do(s.cfg.Timeout, func(c redis.Conn) (err error) {
-		reply, err = redis.Values(beginScript.Do(c, j.rows, j.times, s.life()))
+		reply, err = redis.Values(beginScript.Do(c, j.rows, j.times, s.bounds.Load().life))
 		return err
 	})
 	var rows []row

@@ -40,17 +40,19 @@ func openContexts(cfg *conf.Config, rules *rewrite.Rules, metrics *admin.Metrics
 	}
 	store := contexts.Open(contexts.Config{
 		Address: redis.Address, User: redis.User, Password: redis.Password, DB: redis.DB, TLS: tlsConfig, Prefix: redis.Prefix, Timeout: redis.Timeout,
-		Rows: rules.MaxReads(policy.ScopeContext), Age: contextAge(rules), Meter: metrics.Contexts(), Log: log,
+		Meter: metrics.Contexts(), Log: log,
 	})
+	store.Bound(contextBounds(rules))
 	return store, store.Check()
 }
 
-// contextAge is for how long contexts are kept: longer than what was read counts, so
-// that a read that does not count any longer is known to be one.
-func contextAge(rules *rewrite.Rules) time.Duration {
-	age := proxy.ContextAge
+// contextBounds gives how many rows of a context are kept, and for how long one is that
+// is not used: longer than what was read counts, so that a read that does not count any
+// longer is known to be one.
+func contextBounds(rules *rewrite.Rules) (rows int, age time.Duration) {
+	age = proxy.ContextAge
 	for _, t := range rules.All() {
 		age = max(age, 2*t.Settings.ReadTTL)
 	}
-	return age
+	return rules.MaxReads(policy.ScopeContext), age
 }

@@ -22,6 +22,7 @@ import (
 	"ifmatch/conf"
 	"ifmatch/proxy"
 	"ifmatch/readset"
+	"ifmatch/rewrite"
 	"ifmatch/ruleset"
 )
 
@@ -124,7 +125,12 @@ func serve(ctx context.Context, cfg *conf.Config, signals <-chan os.Signal, logT
 	if err != nil {
 		return err
 	}
-	source.Use = server.SetRules
+	source.Use = func(r *rewrite.Rules) {
+		if store != nil {
+			store.Bound(contextBounds(r))
+		}
+		server.SetRules(r)
+	}
 	metrics.Plans(func() admin.PlanStats { return admin.PlanStats(server.PlanStats()) })
 	releaseStart(log)
 	ln, err := proxy.Listen(cfg.Listen)
