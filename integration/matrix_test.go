@@ -30,6 +30,7 @@ type wayIn struct {
 // comes logs in as c.
 func comes(c credentials) func(*testing.T, string, *tls.Config) string {
 	return func(t *testing.T, addr string, config *tls.Config) string {
+		c := c // it comes several times at once
 		c.tls = config
 		r, refused := c.login(t, addr, plainCaps)
 		return r.whoever(refused)

@@ -178,30 +178,27 @@ func TestMigratedVersionsNeverRepeat(t *testing.T) {
 }
 
 func TestMigratedVersionsGoOnAfterARestart(t *testing.T) {
-	for _, flavor := range []string{server.FlavorMariaDB, server.FlavorMySQL} {
-		t.Run(flavor, func(t *testing.T) {
-			t.Parallel()
-			s := server.Own(t, flavor)
-			db := s.Open(t, "")
-			must(t, db, "CREATE DATABASE shop; CREATE TABLE shop.plain (id INT PRIMARY KEY)")
-			migrated(t, s, "tables:\n  shop.plain: {version: version}\n", "--apply")
-			var before, after uint64
-			must(t, db, "INSERT INTO shop.plain(id) VALUES (1); UPDATE shop.plain SET version = version + 1000")
-			if err := db.QueryRow("SELECT version FROM shop.plain").Scan(&before); err != nil {
-				t.Fatal(err)
-			}
-			s.Kill()
-			s.Restart(t)
-			fresh := s.Open(t, "")
-			must(t, fresh, "DELETE FROM shop.plain; INSERT INTO shop.plain(id) VALUES (1)")
-			if err := fresh.QueryRow("SELECT version FROM shop.plain").Scan(&after); err != nil {
-				t.Fatal(err)
-			}
-			if after <= before {
-				t.Errorf("version %d after the restart, %d before", after, before)
-			}
-		})
-	}
+	t.Parallel()
+	server.EachOwn(t, func(t *testing.T, s *server.Server) {
+		db := s.Open(t, "")
+		must(t, db, "CREATE DATABASE shop; CREATE TABLE shop.plain (id INT PRIMARY KEY)")
+		migrated(t, s, "tables:\n  shop.plain: {version: version}\n", "--apply")
+		var before, after uint64
+		must(t, db, "INSERT INTO shop.plain(id) VALUES (1); UPDATE shop.plain SET version = version + 1000")
+		if err := db.QueryRow("SELECT version FROM shop.plain").Scan(&before); err != nil {
+			t.Fatal(err)
+		}
+		s.Kill()
+		s.Restart(t)
+		fresh := s.Open(t, "")
+		must(t, fresh, "DELETE FROM shop.plain; INSERT INTO shop.plain(id) VALUES (1)")
+		if err := fresh.QueryRow("SELECT version FROM shop.plain").Scan(&after); err != nil {
+			t.Fatal(err)
+		}
+		if after <= before {
+			t.Errorf("version %d after the restart, %d before", after, before)
+		}
+	})
 }
 
 // TestMigrateCosts holds what is printed against the server: the statements run
@@ -261,8 +258,8 @@ func TestMigrateCosts(t *testing.T) {
 }
 
 func TestMigrateGivesUpOnALockedTable(t *testing.T) {
+	t.Parallel() // it waits, and uses nothing meanwhile
 	server.Each(t, func(t *testing.T, s *server.Server) {
-		t.Parallel() // it waits, and uses nothing meanwhile
 		shop := s.Database(t)
 		conn := session(t, s, "root", shop, "")
 		must(t, conn, "CREATE TABLE plain (id INT PRIMARY KEY); BEGIN; SELECT * FROM plain")

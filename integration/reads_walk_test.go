@@ -19,7 +19,7 @@ import (
 )
 
 var (
-	walks    = flag.Int("walks", 120, "random walks of TestReadsAgainstAModel on each server")
+	walks    = flag.Int("walks", 72, "random walks of TestReadsAgainstAModel on each server")
 	walkSeed = flag.Uint64("walkseed", 1, "number of the first of them")
 )
 

@@ -151,7 +151,8 @@ func (s *started) get(t testing.TB, flavor, env string, start func() (*Server, e
 }
 
 // Each runs f as the subtests "mariadb" and "mysql", both at the same time: what they
-// share beside the code has to be locked. It comes back when both have ended.
+// share has to be locked, and f must not call t.Parallel. It comes back when both have
+// ended.
 func Each(t *testing.T, f func(t *testing.T, s *Server)) {
 	t.Helper()
 	flavors(t, func(t *testing.T, flavor string) {
