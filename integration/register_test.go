@@ -64,7 +64,7 @@ var registers = porcupine.Model{
 const (
 	registerCount   = 4
 	registerClients = 16
-	registerRounds  = 25
+	registerRounds  = 16
 )
 
 // The model itself tells a lost update and a stale read from what may be.

@@ -325,10 +325,10 @@ func TestLargeValues(t *testing.T) {
 					check("guarded", size, name, conn)
 				}
 			}
-			check("guarded", 40<<20, name, conn)
+			check("guarded", 2*packet+100_000, name, conn)
 		}
 		check("plain", packet-row, "text", text)
-		check("plain", 40<<20, "prepared", app)
+		check("plain", 2*packet+100_000, "prepared", app)
 		if wrong := conflict("expected version=7")(run(text, "UPDATE guarded SET s=? WHERE id=? AND version=?", shop, strings.Repeat("x", packet+1), 1, 7)); wrong != "" {
 			t.Error(wrong)
 		}
