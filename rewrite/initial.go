@@ -14,7 +14,7 @@ const maxInitialRows = 1 << 16
 // initialCheck says where an INSERT has the states of its rows, and their keys.
 type initialCheck struct {
 	width int     // columns of a row: the status, then the key's
-	cells []cell  // row after row
+	cells []cell  // row after row; for SELECT one row, without its key
 	given []Value // of each column, what the server gives where the statement does not
 	utf8  bool
 }
@@ -35,6 +35,9 @@ func (p *planner) initialCheck(plan *Plan, plainly bool, name part) *Plan {
 		return refuse(t, "INSERT into %s, whose %s may only be %s at first: %s", t.Name, column, statesText(m.initial), why)
 	}
 	w, ok := p.tuples(name.to)
+	if !ok && plainly && plan.Verb == Other && t.pending == nil && p.selectedState(plan, w) {
+		return nil
+	}
 	switch {
 	case !plainly:
 		return cannot("a view, DELAYED or WITH hides what it gives; insert into the table itself")

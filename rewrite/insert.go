@@ -325,26 +325,8 @@ func (w *tuples) place(column string) (at int, ok bool) {
 // sameInsert reads the statement a second time, with a parser of the whole
 // grammar, and reports whether it finds the same table, columns and values.
 func (p *planner) sameInsert(plan *Plan, w tuples) bool {
-	one := *p.reader
-	one.stmt.to = w.end // the parser does not know AS alias
-	for i := one.stmt.from; i < one.stmt.to; i++ {
-		if one.op(i, "?") {
-			return false // no parameter: a name stands directly behind it
-		}
-	}
-	ps := parsers.Get().(*parser.Parser)
-	defer parsers.Put(ps)
-	var mode mysql.SQLMode
-	if p.env.PipesAsConcat {
-		mode = mysql.ModePipesAsConcat
-	}
-	ps.SetSQLMode(mode)
-	node, err := ps.ParseOneStmt((&planner{reader: &one}).canonical(), "", "")
-	if err != nil {
-		return false
-	}
-	s, ok := node.(*ast.InsertStmt)
-	if !ok || s.IsReplace != p.word(p.stmt.from, "REPLACE") || s.Select != nil || len(s.OnDuplicate) > 0 || !p.sameSource(plan, s.Table) ||
+	s := p.parsedInsert(w.end) // the parser does not know AS alias
+	if s == nil || s.IsReplace != p.word(p.stmt.from, "REPLACE") || s.Select != nil || len(s.OnDuplicate) > 0 || !p.sameSource(plan, s.Table) ||
 		len(s.Columns) != len(w.columns) || len(s.Lists) != len(w.rows) {
 		return false
 	}
@@ -364,6 +346,31 @@ func (p *planner) sameInsert(plan *Plan, w tuples) bool {
 		}
 	}
 	return true
+}
+
+// parsedInsert reads the INSERT or REPLACE up to a token with the parser of the whole
+// grammar. It is nil where the parser cannot, or reads something else.
+func (p *planner) parsedInsert(end int) *ast.InsertStmt {
+	one := *p.reader
+	one.stmt.to = end
+	for i := one.stmt.from; i < one.stmt.to; i++ {
+		if one.op(i, "?") {
+			return nil // no parameter: a name stands directly behind it
+		}
+	}
+	ps := parsers.Get().(*parser.Parser)
+	defer parsers.Put(ps)
+	var mode mysql.SQLMode
+	if p.env.PipesAsConcat {
+		mode = mysql.ModePipesAsConcat
+	}
+	ps.SetSQLMode(mode)
+	node, err := ps.ParseOneStmt((&planner{reader: &one}).canonical(), "", "")
+	if err != nil {
+		return nil
+	}
+	s, _ := node.(*ast.InsertStmt)
+	return s
 }
 
 // sameValue reports whether a value that is a constant or DEFAULT to us is one
