@@ -21,7 +21,7 @@ func TestLexingAsTheServerDoes(t *testing.T) {
 		fmt.Sscanf(version, "%d.%d.%d", &major, &minor, &patch)
 		number := major*10000 + minor*100 + patch
 		var all []attack
-		for _, list := range [][]attack{executableComments(number), commentEnds, modeAttacks(), charsetAttacks(s.Flavor == server.FlavorMySQL), nameAttacks, delimiterAttacks, kindAttacks, oracleAttacks} {
+		for _, list := range [][]attack{executableComments(number), commentEnds, modeAttacks(), charsetAttacks(s.Flavor == server.FlavorMySQL), nameAttacks, delimiterAttacks, kindAttacks, oracleAttacks, scanAttacks} {
 			all = append(all, list...)
 		}
 		for _, a := range all {
