@@ -13,7 +13,7 @@ import (
 // need not know of, and names nothing that the policy guards: session.statement
 // would do no more than pass it.
 func (s *session) overlooks(sql []byte) bool {
-	if s.tx.doomed != nil || s.reads.shaken != nil || s.diag != nil {
+	if s.tx.doomed != nil || s.reads.shaken != nil || s.diag != nil || s.blind() {
 		return false
 	}
 	var scan sqltext.Scan

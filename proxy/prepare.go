@@ -76,6 +76,9 @@ func (s *session) prepare() error {
 	if err := s.decide(sql); err != nil {
 		return err
 	}
+	if s.blind() {
+		return s.refuse(nil, "unreadable", unnameable)
+	}
 	st := &statement{db: s.state.DB, generation: s.rules.Generation}
 	s.cur = nil
 	if st.text, err = copyText(sql, &s.state.Lex); err != nil {

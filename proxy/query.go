@@ -59,6 +59,9 @@ func (s *session) trails(sql []byte) bool {
 // decide makes sure of modes and character set where sql depends on them and
 // could concern a guarded table or a counter.
 func (s *session) decide(sql []byte) error {
+	if s.blind() && s.state.Stale && !diagnosing(sql) {
+		return s.askState()
+	}
 	if s.state.Undecided(sql) && !diagnosing(sql) && (s.rules.MentionsRaw(sql) && s.enforces() || numbering.Mentioned(sql)) {
 		return s.askState()
 	}
@@ -83,7 +86,7 @@ func (s *session) unlexed(sql []byte) error {
 	if s.tx.doomed != nil {
 		return s.answerConflict(s.doomedError())
 	}
-	if s.rules.MentionsRaw(sql) && s.refuses("unreadable") {
+	if (s.rules.MentionsRaw(sql) || s.blind()) && s.refuses("unreadable") {
 		return s.refuse(nil, "unreadable", "the statement cannot be read (unclosed string or comment, or a byte that its character set does not have), and the name of a guarded table is in it")
 	}
 	s.sendsUnread()
@@ -107,7 +110,7 @@ func (s *session) several(attrs, sql []byte) error {
 		// The server refuses such a text without the capability.
 		return s.passQuery()
 	}
-	concern := s.tx.doomed != nil
+	concern := s.tx.doomed != nil || s.blind()
 	for _, span := range s.spans {
 		kind, _ := control.Classify(&s.text, span)
 		concern = concern || kind != control.Plain || s.rules.Mentions(&s.text, span)
@@ -162,7 +165,7 @@ func (s *session) several(attrs, sql []byte) error {
 
 // unlexedRest is unlexed for what is left of a text of several statements.
 func (s *session) unlexedRest(attrs, sql []byte) error {
-	if s.rules.MentionsRaw(sql) && s.refuses("unreadable") {
+	if (s.rules.MentionsRaw(sql) || s.blind()) && s.refuses("unreadable") {
 		return s.refuse(nil, "unreadable", "the rest of the statements cannot be read, and the name of a guarded table is in it")
 	}
 	s.sendsUnread()
@@ -202,6 +205,9 @@ func (s *session) statement(attrs []byte, stmt sqltext.Span) error {
 		}
 	}
 	s.ends = s.endingOf(&s.text, stmt, kind, name)
+	if s.blind() && s.mayName(kind, stmt) {
+		return s.refuse(nil, "unreadable", unnameable)
+	}
 	switch kind {
 	case control.Plain, control.Block, control.Begin, control.Commit, control.Rollback, control.RollbackTo, control.Savepoint, control.Release, control.Use, control.Set, control.LockTables, control.UnlockTables:
 		if !s.rules.Mentions(&s.text, stmt) {

@@ -336,6 +336,9 @@ func (r *Rules) Overlooks(scan *sqltext.Scan) bool {
 	return scan.Sure()
 }
 
+// Wide reports whether one of the names that Mentions looks for is beyond ASCII.
+func (r *Rules) Wide() bool { return r.wide }
+
 // MentionsRaw is Mentions for a text that the lexer cannot read: it reports
 // whether the bytes of one of the names occur in it at all, in any case.
 func (r *Rules) MentionsRaw(sql []byte) bool {
