@@ -249,6 +249,20 @@ func TestSharedContextsWithoutTheirServer(t *testing.T) {
 		}
 		h.save(conn, "ben", affects(1))
 	})
+	t.Run("when the proxy ends", func(t *testing.T) {
+		h := share(t, s, ofSharedContexts)
+		h.page(h.a, "ann")
+		h.redis.Pause()
+		h.page(h.a, "ben")
+		h.a.Close()
+		h.proxyA.stop(t)
+		if h.proxyA.Log.Count("what contexts have read is lost") != 1 {
+			t.Error("the log does not say what is lost")
+		}
+		h.redis.Resume()
+		h.elsewhere()
+		h.save(h.b, "ann", staleSave)
+	})
 	t.Run("of one context that has rubbish", func(t *testing.T) {
 		h := share(t, s, ofSharedContexts)
 		h.page(h.a, "ann")
