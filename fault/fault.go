@@ -21,6 +21,11 @@ type Position struct {
 	Line, Column int
 }
 
+// Before reports whether p comes before q, both of one file.
+func (p Position) Before(q Position) bool {
+	return p.Line < q.Line || p.Line == q.Line && p.Column < q.Column
+}
+
 // String gives "file:line:column", or the file alone where there is no line.
 func (p Position) String() string {
 	if p.Line == 0 {

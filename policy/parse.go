@@ -49,12 +49,19 @@ func (r *reader) tables(n *fault.Node, base Settings, errors Errors) []*Table {
 	first := make(map[Name]Position, len(n.Pairs))
 	var out []*Table
 	for _, pair := range n.Pairs {
+		before := len(r.faults)
 		t := r.table(pair, base, errors)
 		if pos, again := first[t.Name]; again && t.Name != (Name{}) {
 			r.faults.Add(t.Pos, "duplicate table %s, first given at line %d", t.Name, pos.Line)
 		}
 		first[t.Name] = t.Pos
 		out = append(out, t)
+		if len(r.faults) > before {
+			if r.wrong == nil {
+				r.wrong = make(map[*Table]bool)
+			}
+			r.wrong[t] = true
+		}
 	}
 	return out
 }

@@ -118,24 +118,64 @@ func (p *Policy) NeedsLedger() bool {
 // cannot be read names it and wraps the system's error; every other error is
 // Faults.
 func Load(path string) (*Policy, error) {
+	p, faults, err := LoadRight(path)
+	if err == nil {
+		err = faults.Err()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// LoadRight reads the policy file at path as far as it is right: its faults, and a
+// policy with the tables that have none, so that these can be held against more than
+// the file. The error is that of a file that cannot be read.
+func LoadRight(path string) (*Policy, Faults, error) {
 	src, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("read policy: %w", err)
+		return nil, nil, fmt.Errorf("read policy: %w", err)
 	}
-	return Parse(path, src)
+	p, faults := parseRight(path, src)
+	return p, faults, nil
 }
 
 // Parse reads a policy. The name of the file is used for positions only. An
 // error is Faults, and has every fault that was found.
 func Parse(file string, src []byte) (*Policy, error) {
+	p, faults := parseRight(file, src)
+	if err := faults.Err(); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// parseRight gives what is right of a policy, and all that is not.
+func parseRight(file string, src []byte) (*Policy, Faults) {
 	r := &reader{file: file}
 	root, faults := fault.ReadYAML(file, src)
 	r.faults = slices.Clone(faults)
 	p := r.policy(root)
-	if err := withoutEchoes(r.faults, len(faults)).Err(); err != nil {
-		return nil, err
+	all := withoutEchoes(r.faults, len(faults))
+	if len(all) > 0 {
+		p.keepRight(r.wrong, faults)
 	}
-	return p, nil
+	return p, all
+}
+
+// keepRight drops the tables that are wrong, and those with a fault of the YAML
+// between them and the next; the routines too, of which it is not known.
+func (p *Policy) keepRight(wrong map[*Table]bool, faults Faults) {
+	var right []*Table
+	for i, t := range p.Tables {
+		hit := func(f Fault) bool {
+			return !f.Pos.Before(t.Pos) && (i+1 == len(p.Tables) || f.Pos.Before(p.Tables[i+1].Pos))
+		}
+		if !wrong[t] && !slices.ContainsFunc(faults, hit) {
+			right = append(right, t)
+		}
+	}
+	p.Tables, p.Routines, p.routineAt = right, nil, nil
 }
 
 // withoutEchoes drops from the faults those after the first n that stand where

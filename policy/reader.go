@@ -13,9 +13,10 @@ import (
 )
 
 // reader turns nodes into a policy, and collects what is wrong on the way. It
-// goes on after a fault; the policy is thrown away in the end where there is
-// one, so that what it makes of a wrong value does not matter.
+// goes on after a fault; a table with one is thrown away in the end, so that what
+// it makes of a wrong value does not matter.
 type reader struct {
+	wrong     map[*Table]bool // those with a fault
 	file      string
 	faults    fault.List
 	marks     []mark

@@ -47,11 +47,10 @@ func someFlags(cmd *cobra.Command, cfg *conf.Config, names ...string) {
 
 func check(cmd *cobra.Command, cfg *conf.Config) error {
 	out := cmd.OutOrStdout()
-	p, err := policy.Load(cfg.Policy)
+	p, faults, err := policy.LoadRight(cfg.Policy)
 	if err != nil {
 		return err
 	}
-	var faults policy.Faults
 	if cfg.ServiceUser == "" {
 		if cmd.Flags().Changed("backend") {
 			return usage(fmt.Errorf("--backend needs --service-user, the account that reads the schema"))
@@ -72,6 +71,9 @@ func check(cmd *cobra.Command, cfg *conf.Config) error {
 	defer cancel()
 	c, err := schema.Read(ctx, db, ruleset.Names(p))
 	if err != nil {
+		if wrong := faults.Err(); wrong != nil {
+			return wrong
+		}
 		return fmt.Errorf("read the schema of %s: %w", cfg.Backend, err)
 	}
 	faults = append(faults, ruleset.Check(c, p)...)

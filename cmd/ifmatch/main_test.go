@@ -30,6 +30,11 @@ func TestCommands(t *testing.T) {
           unless: size = = 1
           set: {sold_by: RAND()}
 `)
+	both := write("both.yaml", `defaults: {mode: enforc}
+tables:
+  shop.orders: {key: [id], version: version, scop: session}
+  shop.products: {key: [id], status: {column: status, transitions: [{to: sold, unless: size = = 1}]}}
+`)
 	numbered := write("numbered.yaml", "tables:\n  shop.orders: {key: [id], number: {column: id, counter: /orders}}\n")
 	circle := write("circle.yaml", `tables:
   shop.products:
@@ -66,6 +71,8 @@ func TestCommands(t *testing.T) {
 		{name: "check a good policy", args: []string{"check", "--policy", good}, out: []string{"right, 1 guarded tables"}},
 		{name: "check lists every fault", args: []string{"check", "--policy", wrong}, exit: exitUsage,
 			err: []string{`wrong.yaml:2:19: `, `did you mean "version"?`, "wrong.yaml:2:42: "}},
+		{name: "check lists faults of the SQL beside those of keys", args: []string{"check", "--policy", both}, exit: exitUsage,
+			err: []string{`both.yaml:1:18: "mode" wants`, `both.yaml:3:46: unknown key "scop"`, "both.yaml:4:88: this SQL cannot be read"}},
 		{name: "check SQL in a policy", args: []string{"check", "--policy", broken}, exit: exitUsage,
 			err: []string{`broken.yaml:8:19: this SQL cannot be read at its character 8, near "= 1"`, "broken.yaml:9:26: RAND() is not taken"}},
 		{name: "check columns that are made of one another", args: []string{"check", "--policy", circle}, exit: exitUsage,
