@@ -131,4 +131,18 @@ var mutants = []mutant{
 		new:  "",
 		pkg:  "./integration", test: "TestRoutines/mariadb",
 	},
+	{
+		name: "the doubt about strings in which a quote may be half a character",
+		file: "sqltext/scan.go",
+		old:  "\t\tcase c >= 0x80 && s.high:\n\t\t\treturn 0\n",
+		new:  "",
+		pkg:  "./sqltext", test: "TestScan",
+	},
+	{
+		name: "the refusal of what a session in swe7 may name",
+		file: "proxy/query.go",
+		old:  "\tif s.blind() && s.mayName(kind, stmt) {\n",
+		new:  "\tif false {\n",
+		pkg:  "./integration", test: "TestLettersInPlaceOfASCII/mariadb",
+	},
 }
