@@ -22,7 +22,7 @@ const envRaceRounds = "IFMATCH_RACE_ROUNDS"
 
 const (
 	contenders = 200
-	raceRounds = 60 // where the environment gives none
+	raceRounds = 12 // where the environment gives none
 )
 
 // raced is a row to race for, and one beside it that nobody writes.
