@@ -102,9 +102,11 @@ func (s *Store) Bound(rows int, age time.Duration) {
 	s.bounds.Store(&bounds{max(rows, 1), age.Milliseconds()})
 }
 
-// Open gives a store. It does not connect: see Check. Bound is to be called next.
+// Open gives a store. It does not connect: see Check. Until Bound is called it keeps
+// one row of a context, for a day.
 func Open(cfg Config) *Store {
 	s := &Store{cfg: cfg}
+	s.Bound(1, 24*time.Hour)
 	dial := dialer(&cfg)
 	s.conns = newConns(func(ctx context.Context) (*conn, error) {
 		k, err := dial(ctx)

@@ -150,7 +150,7 @@ func (s *session) several(attrs, sql []byte) error {
 		}
 		s.spans = s.text.Statements(s.spans[:0])
 		s.cur = &s.text
-		s.rules = s.srv.rules.Load() // the statement before may have changed the schema
+		s.takeRules() // the statement before may have changed the schema
 		s.failed = false
 		s.part, s.partAttrs = one, attrs
 		err := s.statement(attrs, s.spans[0])

@@ -13,15 +13,23 @@ import (
 )
 
 // Bounds of what all named contexts together keep. A context that has not been
-// used for ContextAge is forgotten: its rows are then unread, as any row is that
-// was read longer ago than read_ttl allows.
+// used for contextAge is forgotten: its rows are then unread.
 const (
 	maxContexts  = 100_000
 	contextBytes = 1 << 30
+	contextAge   = 24 * time.Hour
 )
 
-// ContextAge is for how long a context is kept that is not used.
-const ContextAge = 24 * time.Hour
+// contextBounds gives how many rows of a context are kept, and for how long one is that
+// is not used: longer than what was read counts, so that a read that does not count any
+// longer is known to be one.
+func contextBounds(rules *rewrite.Rules) (rows int, age time.Duration) {
+	age = contextAge
+	for _, t := range rules.All() {
+		age = max(age, 2*t.Settings.ReadTTL)
+	}
+	return rules.MaxReads(policy.ScopeContext), age
+}
 
 // reads is what the scopes of a session have read. Scopes are made when they are
 // first needed.
@@ -172,6 +180,22 @@ func (s *session) newSet(kind policy.Scope) *readset.Set {
 	set := readset.New(s.rules.MaxReads(kind))
 	s.joinTransaction(set)
 	return set
+}
+
+// takeRules makes the rules in force those of the statement at hand. Scopes of the
+// session get their bounds.
+func (s *session) takeRules() {
+	rules := s.srv.rules.Load()
+	if rules == s.rules {
+		return
+	}
+	s.rules = rules
+	if set := s.reads.session; set != nil {
+		set.Bound(rules.MaxReads(policy.ScopeSession))
+	}
+	if set := s.reads.transaction; set != nil {
+		set.Bound(rules.MaxReads(policy.ScopeTransaction))
+	}
 }
 
 // joinTransaction puts a new scope into the transaction that is open.

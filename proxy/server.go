@@ -21,7 +21,6 @@ import (
 	"ifmatch/ledger"
 	"ifmatch/observe"
 	"ifmatch/plans"
-	"ifmatch/policy"
 	"ifmatch/readset"
 	"ifmatch/rewrite"
 	"ifmatch/taking"
@@ -177,10 +176,9 @@ func New(cfg Config) (*Server, error) {
 	}
 	s.beside = observe.NewReader(cfg.Service)
 	if s.contexts = cfg.Contexts; s.contexts == nil {
-		s.contexts = readset.NewContexts(readset.Limits{
-			Contexts: maxContexts, Rows: cfg.Rules.MaxReads(policy.ScopeContext), Bytes: contextBytes, Age: ContextAge,
-		}, time.Now)
+		s.contexts = readset.NewContexts(readset.Limits{Contexts: maxContexts, Bytes: contextBytes}, time.Now)
 	}
+	s.contexts.Bound(contextBounds(cfg.Rules))
 	if cfg.IdleWarn > 0 || cfg.IdleEnd > 0 {
 		s.sweep = &sweeper{stop: make(chan struct{})}
 		go s.runSweeper()
@@ -195,6 +193,7 @@ func (s *Server) PlanStats() plans.Stats { return s.plans.Stats() }
 func (s *Server) SetRules(r *rewrite.Rules) {
 	s.rules.Store(r)
 	s.plans.Forget()
+	s.contexts.Bound(contextBounds(r))
 }
 
 // Rules gives the rules in force.

@@ -194,7 +194,7 @@ func (s *session) commands() error {
 		if err != nil {
 			return err
 		}
-		s.rules = s.srv.rules.Load()
+		s.takeRules()
 		if s.backend.Buffered() > 0 {
 			// It would be taken for the answer to this command.
 			return &backendError{&wire.MalformedError{What: "packets behind the end of an answer"}}

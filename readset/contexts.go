@@ -10,6 +10,11 @@ import (
 // Store gives the requests of contexts. [Contexts] keeps them in the memory of
 // this process; a store that several proxies share would be another.
 type Store interface {
+	// Bound says how many rows of a context are kept, and of a request; beyond, the
+	// oldest become unread. A context that has not been used for age is forgotten. It
+	// counts for requests that begin after it.
+	Bound(rows int, age time.Duration)
+
 	// Request begins a request of the context that an account has under a name.
 	Request(account, name string) *Request
 
@@ -26,9 +31,9 @@ var _ Store = (*Contexts)(nil)
 // Rows aside.
 type Limits struct {
 	Contexts int           // number of contexts; beyond, those whose last request began first go
-	Rows     int           // rows of a context, and of a request; beyond, the oldest become unread
+	Rows     int           // see Bound
 	Bytes    int64         // of what contexts have read; beyond, as with Contexts
-	Age      time.Duration // a context that has not been used for so long is forgotten
+	Age      time.Duration // see Bound
 }
 
 // Contexts keeps what the requests of named user sessions have read, in memory.
@@ -36,12 +41,12 @@ type Limits struct {
 // Limits are kept when a request begins: until then a context may grow beyond
 // Bytes by what its open requests read.
 type Contexts struct {
-	limits  Limits
 	now     func() time.Time
 	bytes   atomic.Int64
 	evicted atomic.Uint64
 
 	mu     sync.Mutex
+	limits Limits
 	byName map[contextName]*list.Element
 	recent *list.List // of *shared, by the beginning of their last request, the newest first
 }
@@ -73,6 +78,13 @@ type shared struct {
 	stamped []byte // a token with its stamp
 	open    []*Request
 	journal Journal // nil where the context is in memory
+}
+
+// Bound changes the limits of that name. See [Store].
+func (c *Contexts) Bound(rows int, age time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.limits.Rows, c.limits.Age = rows, age
 }
 
 // Request begins a request of the context that an account has under a name:
@@ -152,6 +164,7 @@ func (x *shared) begin(rows int) *Request {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.begun++
+	x.reads.Bound(rows)
 	r := &Request{context: x, number: x.begun, view: New(rows), pending: New(rows)}
 	x.open = append(x.open, r)
 	x.measure()

@@ -291,3 +291,30 @@ func TestRequestsAtOnce(t *testing.T) {
 		t.Errorf("%d contexts", c.Len())
 	}
 }
+
+// Another bound counts for what a context has and for its next requests.
+func TestContextsAreBoundAnew(t *testing.T) {
+	c := NewContexts(Limits{Rows: 1}, func() time.Time { return start })
+	page := func(at int, keys string) string {
+		r := c.Request("app", "ann")
+		defer r.End()
+		for i, key := range strings.Fields(keys) {
+			do(t, r, "read "+key+" 1", start.Add(time.Duration(at+i)*time.Second))
+		}
+		return all(t, r)
+	}
+	for i, step := range []struct {
+		rows       int
+		keys, want string
+	}{
+		{1, "a b c", "c=1"},
+		{3, "a b", "b=1 a=1 c=1"},
+		{2, "", "b=1 a=1"},
+		{4, "d e", "e=1 d=1 b=1 a=1"},
+	} {
+		c.Bound(step.rows, 0)
+		if got := page(10*i, step.keys); got != step.want {
+			t.Errorf("bound %d, %q read: %q, want %q", step.rows, step.keys, got, step.want)
+		}
+	}
+}

@@ -136,8 +136,18 @@ type Set struct {
 // rows become unread and are counted by Evicted. So do rows whose key or token
 // is longer than 65,535 bytes. A limit above 2,097,152 counts as that.
 func New(limit int) *Set {
+	s := &Set{}
+	s.Bound(limit)
+	return s
+}
+
+// Bound gives the set another limit. Rows that are beyond it become unread at once.
+func (s *Set) Bound(limit int) {
 	limit = min(max(limit, 0), 1<<21)
-	return &Set{limit: limit, maxBytes: max(limit*(bytesPerRow+recordHeader), 1<<18), undoLimit: limit}
+	s.limit, s.maxBytes, s.undoLimit = limit, max(limit*(bytesPerRow+recordHeader), 1<<18), limit
+	for s.full() {
+		s.evict(0)
+	}
 }
 
 // Read notes a row that was read. See [Scope].

@@ -94,7 +94,7 @@ func serve(ctx context.Context, cfg *conf.Config, signals <-chan os.Signal, logT
 	if err != nil {
 		return err
 	}
-	store, err := openContexts(cfg, rules, metrics, log)
+	store, err := openContexts(cfg, metrics, log)
 	if err != nil {
 		return err
 	}
@@ -126,9 +126,6 @@ func serve(ctx context.Context, cfg *conf.Config, signals <-chan os.Signal, logT
 		return err
 	}
 	source.Use = func(r *rewrite.Rules) {
-		if store != nil {
-			store.Bound(contextBounds(r))
-		}
 		server.SetRules(r)
 	}
 	metrics.Plans(func() admin.PlanStats { return admin.PlanStats(server.PlanStats()) })
