@@ -91,7 +91,7 @@ func (s *session) unbound(plan *rewrite.Plan, r *rewrite.Refusal) error {
 
 // write holds a guarded write against what the scope knows, sends it and answers
 // for it.
-func (s *session) write(g *guarded) (result error) {
+func (s *session) write(g *guarded, values []rewrite.Value) (result error) {
 	if g.plan.Upserts() {
 		return s.upsert(g)
 	}
@@ -100,7 +100,7 @@ func (s *session) write(g *guarded) (result error) {
 		return s.orError(failed, err)
 	}
 	if refused != nil {
-		return s.unbound(g.plan, refused)
+		return s.writeUnread(g, values, refused)
 	}
 	if s.binding.Unread {
 		s.noteUnread(g.plan.Table.Label)
@@ -130,6 +130,26 @@ func (s *session) write(g *guarded) (result error) {
 		}
 		s.srv.counters.retried.Add(1)
 	}
+}
+
+// writeUnread refuses a write to a row of which nothing is expected, unless its own
+// condition picks no row: nobody's update can be lost then, and it is carried out
+// under a lock, in case a row has come meanwhile.
+func (s *session) writeUnread(g *guarded, values []rewrite.Value, refused *rewrite.Refusal) error {
+	if g.plan.Wider() == nil || g.once() {
+		return s.unbound(g.plan, refused)
+	}
+	rows, failed, err := s.current(g)
+	if err != nil {
+		return err
+	}
+	if failed == nil {
+		if outcome, _ := g.plan.Judge(&s.binding, rows); outcome == rewrite.OwnCondition {
+			g.plan = g.plan.Wider()
+			return s.bindSeveral(g, values, nil)
+		}
+	}
+	return s.unbound(g.plan, refused)
 }
 
 // unhold takes an expectation back that the write does not need.

@@ -27,13 +27,18 @@ func (s *session) bindWrite(g *guarded, values []rewrite.Value) error {
 	if !g.plan.Several() {
 		err := g.plan.Bind(s.cur, values, hint, &s.binding)
 		if err == nil {
-			return s.write(g)
+			return s.write(g, values)
 		}
 		if !err.Wider || g.plan.Wider() == nil {
 			return s.unbound(g.plan, err)
 		}
 		g.plan = g.plan.Wider()
 	}
+	return s.bindSeveral(g, values, hint)
+}
+
+// bindSeveral is bindWrite for a plan of several rows.
+func (s *session) bindSeveral(g *guarded, values []rewrite.Value, hint []sqltext.Pair) error {
 	s.binding = rewrite.Binding{}
 	bound, err := g.plan.BindSeveral(s.cur, values, hint, s.bindings[:0])
 	if s.bindings = bound; err != nil {
