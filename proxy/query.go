@@ -24,8 +24,8 @@ func (s *session) query() error {
 	}
 	s.srv.counters.statements.Add(1)
 	s.cur = &s.text
-	if s.overlooks(sql) {
-		return s.passOverlooked(sql)
+	if s.names = s.scan(sql); s.names == rewrite.Nothing {
+		return s.passScanned(sql)
 	}
 	if err := s.decide(sql); err != nil {
 		return err
@@ -120,6 +120,7 @@ func (s *session) several(attrs, sql []byte) error {
 		return s.passQuery()
 	}
 	defer func() { s.more = false }()
+	s.names = rewrite.Unsure
 	// LOCAL INFILE in one of them reads over the client's packet.
 	attrs, sql = bytes.Clone(attrs), bytes.Clone(sql)
 	for len(sql) > 0 {
@@ -210,7 +211,7 @@ func (s *session) statement(attrs []byte, stmt sqltext.Span) error {
 	}
 	switch kind {
 	case control.Plain, control.Block, control.Begin, control.Commit, control.Rollback, control.RollbackTo, control.Savepoint, control.Release, control.Use, control.Set, control.LockTables, control.UnlockTables:
-		if !s.rules.Mentions(&s.text, stmt) {
+		if s.names != rewrite.Something && !s.rules.Mentions(&s.text, stmt) {
 			return s.passQueryOf(kind, name, stmt, nil)
 		}
 	case control.ShowIfmatch, control.SetOwn, control.Prepare, control.Immediate, control.Execute, control.Call:
@@ -322,7 +323,7 @@ func (s *session) replaced(attrs, sql []byte) error {
 		return s.unlexed(sql)
 	}
 	part, partAttrs := s.part, s.partAttrs
-	s.part, s.partAttrs = sql, attrs
+	s.part, s.partAttrs, s.names = sql, attrs, rewrite.Unsure
 	s.spans = s.text.Statements(s.spans[:0])
 	err := s.statement(attrs, s.spans[0])
 	s.part, s.partAttrs = part, partAttrs

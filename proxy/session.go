@@ -49,6 +49,7 @@ type session struct {
 	reads  reads
 	text   sqltext.Text // of COM_QUERY
 	spans  []sqltext.Span
+	names  rewrite.Mention // what a scan has told of the statement at hand
 	buffers
 
 	log *slog.Logger
@@ -269,7 +270,7 @@ func (s *session) shape() (shape string) {
 	if s.cur == nil {
 		return ""
 	}
-	if t := s.cur; len(t.Tokens) == 0 { // it was overlooked
+	if t := s.cur; len(t.Tokens) == 0 { // it was not lexed
 		lex := t.Lexis()
 		_ = t.Lex(t.SQL, &lex) // what cannot be read has the tokens before
 	}

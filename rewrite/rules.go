@@ -325,15 +325,31 @@ func (r *Rules) Mentions(t *sqltext.Text, stmt sqltext.Span) bool {
 	return false
 }
 
-// Overlooks reports whether the statement that the scan is at the start of is surely
-// one of which Mentions is false. It stops at the first name that makes it doubtful.
-func (r *Rules) Overlooks(scan *sqltext.Scan) bool {
+// Mention says whether a statement names anything guarded.
+type Mention uint8
+
+// What a scan tells of a statement.
+const (
+	Unsure Mention = iota // Mentions has to tell
+	Nothing
+	Something
+)
+
+// Scanned tells of the statement that the scan is at the start of what Mentions would.
+// It stops at the first name that decides it, or makes it doubtful.
+func (r *Rules) Scanned(scan *sqltext.Scan) Mention {
 	for word := scan.Next(&r.words.sieve); word != nil; word = scan.Next(&r.words.sieve) {
-		if has, sure := r.words.hasWord(word); has || !sure {
-			return false
+		switch has, sure := r.words.hasWord(word); {
+		case has:
+			return Something
+		case !sure:
+			return Unsure
 		}
 	}
-	return scan.Sure()
+	if !scan.Sure() {
+		return Unsure
+	}
+	return Nothing
 }
 
 // Wide reports whether one of the names that Mentions looks for is beyond ASCII.

@@ -1,5 +1,7 @@
 package sqltext
 
+import "bytes"
+
 // Statements appends the token ranges of the statements between top-level
 // semicolons; empty ones are left out. A compound body belongs to its
 // statement, and as only the parser knows where it ends, from the start of a
@@ -7,6 +9,9 @@ package sqltext
 // range in which a ; stands may hold more than its first words say.
 func (t *Text) Statements(dst []Span) []Span {
 	n := len(t.Tokens)
+	if n > 0 && bytes.IndexByte(t.SQL, ';') < 0 {
+		return append(dst, Span{0, int32(n)})
+	}
 	for start := 0; start < n; {
 		if t.semicolon(start) {
 			start++

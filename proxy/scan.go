@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"ifmatch/control"
+	"ifmatch/rewrite"
 	"ifmatch/sqltext"
 )
 
@@ -9,20 +10,23 @@ import (
 // nothing that the session has to know of. They are told from the others by a scan
 // of their words, and go on without being lexed.
 
-// overlooks reports whether sql is surely one statement of a kind that the session
-// need not know of, and names nothing that the policy guards: session.statement
-// would do no more than pass it.
-func (s *session) overlooks(sql []byte) bool {
+// scan tells whether sql names anything that the policy guards, as far as a scan of
+// its words does. Nothing is only said of what is surely one statement of a kind that the
+// session need not know of: session.statement would do no more than pass it.
+func (s *session) scan(sql []byte) rewrite.Mention {
 	if s.tx.doomed != nil || s.reads.shaken != nil || s.diag != nil || s.blind() {
-		return false
+		return rewrite.Unsure
 	}
 	var scan sqltext.Scan
 	scan.Start(sql, &s.state.Lex, s.state.Doubt())
-	return control.OfRows(scan.First()) && s.rules.Overlooks(&scan)
+	if !control.OfRows(scan.First()) {
+		return rewrite.Unsure
+	}
+	return s.rules.Scanned(&scan)
 }
 
-// passOverlooked passes a statement that is overlooked.
-func (s *session) passOverlooked(sql []byte) error {
+// passScanned passes a statement that surely touches nothing guarded.
+func (s *session) passScanned(sql []byte) error {
 	s.text.Hold(sql, &s.state.Lex)
 	s.recall(&s.text, control.Plain)
 	return s.passQueryOf(control.Plain, "", sqltext.Span{}, nil)
