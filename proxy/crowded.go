@@ -23,7 +23,7 @@ func (s *session) executeCrowded(st *statement) error {
 	if st.cutShort() {
 		return s.refuse(st.plan.Table, "parameters", "a parameter of a statement with so many came as long data of more than 4096 bytes, which can be sent once only")
 	}
-	err := s.bindWrite(&guarded{plan: st.plan, st: st}, s.values)
+	err := s.bindWrite(&guarded{plan: st.plan, st: st})
 	var not *notPreparedError
 	if !errors.As(err, &not) {
 		return err

@@ -230,7 +230,7 @@ func (s *session) executeGuarded(st *statement, p []byte) error {
 	if st.crowded {
 		return s.executeCrowded(st)
 	}
-	return s.bindWrite(&guarded{plan: st.plan, st: st}, s.values)
+	return s.bindWrite(&guarded{plan: st.plan, st: st})
 }
 
 // planAgain plans a statement anew under new rules, and prepares it anew at the

@@ -30,10 +30,18 @@ type guarded struct {
 	unkeyed bool
 }
 
+// valuesOf gives the parameters of a guarded statement, nil for one that came as text.
+func (s *session) valuesOf(g *guarded) []rewrite.Value {
+	if g.st == nil {
+		return nil
+	}
+	return s.values
+}
+
 // guardQuery carries out a guarded statement of the text protocol.
 func (s *session) guardQuery(plan *rewrite.Plan, attrs []byte) error {
 	s.srv.counters.guarded.Add(1)
-	return s.bindWrite(&guarded{plan: plan, attrs: attrs}, nil)
+	return s.bindWrite(&guarded{plan: plan, attrs: attrs})
 }
 
 // build makes what is sent of a write that is bound.
@@ -91,7 +99,7 @@ func (s *session) unbound(plan *rewrite.Plan, r *rewrite.Refusal) error {
 
 // write holds a guarded write against what the scope knows, sends it and answers
 // for it.
-func (s *session) write(g *guarded, values []rewrite.Value) (result error) {
+func (s *session) write(g *guarded) (result error) {
 	if g.plan.Upserts() {
 		return s.upsert(g)
 	}
@@ -100,7 +108,7 @@ func (s *session) write(g *guarded, values []rewrite.Value) (result error) {
 		return s.orError(failed, err)
 	}
 	if refused != nil {
-		return s.writeUnread(g, values, refused)
+		return s.writeUnread(g, refused)
 	}
 	if s.binding.Unread {
 		s.noteUnread(g.plan.Table.Label)
@@ -135,7 +143,7 @@ func (s *session) write(g *guarded, values []rewrite.Value) (result error) {
 // writeUnread refuses a write to a row of which nothing is expected, unless its own
 // condition picks no row: nobody's update can be lost then, and it is carried out
 // under a lock, in case a row has come meanwhile.
-func (s *session) writeUnread(g *guarded, values []rewrite.Value, refused *rewrite.Refusal) error {
+func (s *session) writeUnread(g *guarded, refused *rewrite.Refusal) error {
 	if g.plan.Wider() == nil || g.once() {
 		return s.unbound(g.plan, refused)
 	}
@@ -146,7 +154,7 @@ func (s *session) writeUnread(g *guarded, values []rewrite.Value, refused *rewri
 	if failed == nil {
 		if outcome, _ := g.plan.Judge(&s.binding, rows); outcome == rewrite.OwnCondition {
 			g.plan = g.plan.Wider()
-			return s.bindSeveral(g, values, nil)
+			return s.bindSeveral(g, nil)
 		}
 	}
 	return s.unbound(g.plan, refused)
@@ -278,33 +286,34 @@ func (s *session) failWrite() error {
 
 // succeed takes over what a write that met its row has left, and answers.
 func (s *session) succeed(g *guarded, ok *wire.OK, p []byte) error {
-	own, t := s.own, g.plan.Table
 	if changed(ok, s.caps) {
 		s.takingWritten()
 	}
-	params := []rewrite.Value(nil)
-	if g.st != nil {
-		params = s.values
+	moves, _ := g.plan.Moves(s.cur, s.valuesOf(g), &s.binding)
+	if s.own || s.keeps(g.plan.Table) && s.row.known && (moves || !g.plan.Foretells(s.cur, s.valuesOf(g), &s.binding)) {
+		return s.succeedReading(g, bytes.Clone(p))
 	}
-	moves, _ := g.plan.Moves(s.cur, params, &s.binding)
-	if !own && (!s.keeps(t) || !s.row.known || !moves && g.plan.Foretells(s.cur, params, &s.binding)) {
-		if err := s.renew(g, changed(ok, s.caps)); err != nil {
-			return err
-		}
-		return s.finish(ok, p)
+	if err := s.renew(g, changed(ok, s.caps)); err != nil {
+		return err
 	}
-	kept := bytes.Clone(p)
-	ok2, err := wire.ParseOK(kept, s.caps)
+	return s.finish(ok, p)
+}
+
+// succeedReading is succeed where the server is asked before the client has its
+// answer, which p keeps.
+func (s *session) succeedReading(g *guarded, p []byte) error {
+	own := s.own
+	ok, err := wire.ParseOK(p, s.caps)
 	if err != nil {
 		return &backendError{err}
 	}
-	if err := s.diagnose(&ok2); err != nil {
+	if err := s.diagnose(&ok); err != nil {
 		return err
 	}
-	if err := s.renew(g, changed(&ok2, s.caps)); err != nil {
+	if err := s.renew(g, changed(&ok, s.caps)); err != nil {
 		return err
 	}
-	return s.finishOwn(&ok2, kept, own)
+	return s.finishOwn(&ok, p, own)
 }
 
 // finishOwn ends the proxy's own transaction and answers with the server's OK to

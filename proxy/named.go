@@ -281,7 +281,7 @@ func (s *session) executeNamed(d dynamic, stmt sqltext.Span, at int) (done bool,
 	}
 	s.cur = st.text
 	s.bindValues(st)
-	return true, s.bindWrite(&guarded{plan: st.plan, st: st}, s.values)
+	return true, s.bindWrite(&guarded{plan: st.plan, st: st})
 }
 
 // insertNamed executes an INSERT that was prepared at SQL level.

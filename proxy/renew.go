@@ -20,11 +20,7 @@ func (s *session) renew(g *guarded, changed bool) error {
 	if !s.keeps(t) {
 		return nil
 	}
-	text, params := s.cur, []rewrite.Value(nil)
-	if g.st != nil {
-		params = s.values
-	}
-	r := g.plan.Renewal(text, params, &s.binding, changed)
+	r := g.plan.Renewal(s.cur, s.valuesOf(g), &s.binding, changed)
 	// In a transaction every write is told, so that what is read of it goes with it.
 	scope := s.scope(t, s.reads.open || r.Fate == rewrite.Renewed || r.Fate == rewrite.Unsaid)
 	if scope == nil || !s.row.known {

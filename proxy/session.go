@@ -159,7 +159,11 @@ func (s *session) serve() {
 		return
 	}
 	defer s.unwatchPeers()
-	err := s.commands()
+	s.ended(s.commands())
+}
+
+// ended says in the log why the session ends, and to the client where it can hear it.
+func (s *session) ended(err error) {
 	var be *backendError
 	switch {
 	case errors.Is(err, errEnd), errors.Is(err, net.ErrClosed), errors.Is(err, errRefused): // of COM_CHANGE_USER
@@ -186,7 +190,8 @@ func (s *session) close() {
 	}
 }
 
-// commands reads and carries out commands until the client leaves.
+// commands reads and carries out commands until the client leaves. What it keeps on
+// the stack is there while the session waits: see growStack.
 func (s *session) commands() error {
 	for {
 		s.client.ResetSeq()
@@ -195,20 +200,28 @@ func (s *session) commands() error {
 		if err != nil {
 			return err
 		}
-		s.takeRules()
-		if s.backend.Buffered() > 0 {
-			// It would be taken for the answer to this command.
-			return &backendError{&wire.MalformedError{What: "packets behind the end of an answer"}}
-		}
-		s.ends, s.cur = control.Committed, nil
-		if err := s.command(wire.Command(first), n); err != nil {
+		if err := s.oneCommand(wire.Command(first), n); err != nil {
 			return err
 		}
-		s.keepReads()
-		s.backend.Rest()
-		s.trim()
-		s.countEvicted()
 	}
+}
+
+// oneCommand carries out the client's current packet, and makes ready for the next.
+func (s *session) oneCommand(c wire.Command, n int) error {
+	s.takeRules()
+	if s.backend.Buffered() > 0 {
+		// It would be taken for the answer to this command.
+		return &backendError{&wire.MalformedError{What: "packets behind the end of an answer"}}
+	}
+	s.ends, s.cur = control.Committed, nil
+	if err := s.command(c, n); err != nil {
+		return err
+	}
+	s.keepReads()
+	s.backend.Rest()
+	s.trim()
+	s.countEvicted()
+	return nil
 }
 
 // trim gives back what an unusually large statement has left behind.

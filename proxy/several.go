@@ -19,26 +19,27 @@ import (
 
 // bindWrite gives a guarded statement its constants or parameters, and carries it
 // out. Its plan gives way to a wider one where they may pick several rows.
-func (s *session) bindWrite(g *guarded, values []rewrite.Value) error {
+func (s *session) bindWrite(g *guarded) error {
 	hint, refused := s.expectation()
 	if refused != "" {
 		return s.refuse(g.plan.Table, "hint", refused)
 	}
 	if !g.plan.Several() {
-		err := g.plan.Bind(s.cur, values, hint, &s.binding)
+		err := g.plan.Bind(s.cur, s.valuesOf(g), hint, &s.binding)
 		if err == nil {
-			return s.write(g, values)
+			return s.write(g)
 		}
 		if !err.Wider || g.plan.Wider() == nil {
 			return s.unbound(g.plan, err)
 		}
 		g.plan = g.plan.Wider()
 	}
-	return s.bindSeveral(g, values, hint)
+	return s.bindSeveral(g, hint)
 }
 
 // bindSeveral is bindWrite for a plan of several rows.
-func (s *session) bindSeveral(g *guarded, values []rewrite.Value, hint []sqltext.Pair) error {
+func (s *session) bindSeveral(g *guarded, hint []sqltext.Pair) error {
+	values := s.valuesOf(g)
 	s.binding = rewrite.Binding{}
 	bound, err := g.plan.BindSeveral(s.cur, values, hint, s.bindings[:0])
 	if s.bindings = bound; err != nil {

@@ -157,7 +157,9 @@ func (w *writer) name() string {
 // AppendText appends the guarded statement for one execution to dst. t is the
 // text that was bound.
 func (p *Plan) AppendText(dst []byte, t *sqltext.Text, b *Binding) []byte {
-	w := writer{Plan: p, sql: t.SQL, toks: tokens(t), b: b, buf: dst, target: b.target}
+	var w writer // one copy of it: this is where sessions need most of their stacks
+	w.Plan, w.sql, w.toks = p, t.SQL, tokens(t)
+	w.b, w.buf, w.target = b, dst, b.target
 	if p.upsert != nil {
 		w.upserted()
 		return w.buf
@@ -393,38 +395,45 @@ func (w *writer) value() {
 	}
 }
 
-// bumped writes the expression of the next version.
+// bumped writes the expression of the next version. What is seldom asked for stands in
+// methods of its own, so that it takes no room on the stack.
 func (w *writer) bumped() {
 	v := w.Table.Version
-	switch v.Bump {
-	case policy.BumpNow:
-		now := "NOW(" + strconv.Itoa(v.Fsp) + ")"
-		w.lit("COALESCE(GREATEST(" + now + ", ")
+	switch {
+	case v.Bump == policy.BumpNow:
+		w.bumpedNow(v)
+	case v.Bump == policy.BumpUUID:
+		w.bumpedUUID(v)
+	case v.Bump == policy.BumpNone:
 		w.column(v.Column.Name)
-		w.lit(" + INTERVAL " + tick(v.Fsp) + "), " + now + ")")
-	case policy.BumpUUID:
-		switch {
-		case v.Column.Class == schema.Binary && v.Length < 32:
-			w.lit("UNHEX(REPLACE(UUID(), '-', ''))")
-		case v.Length > 0 && v.Length < 36:
-			w.lit("REPLACE(UUID(), '-', '')")
-		case w.skips(), w.prepared() && w.assigned.kind != unassigned:
-			// MariaDB's UUID() beside another value makes UUIDs of both.
-			w.lit("CONCAT(UUID())")
-		default:
-			w.lit("UUID()")
-		}
-	case policy.BumpNone:
+	case v.Nullable && v.Column.Class != schema.Unknown:
+		w.lit("COALESCE(")
 		w.column(v.Column.Name)
+		w.lit(", 0) + 1")
 	default:
-		if v.Nullable && v.Column.Class != schema.Unknown {
-			w.lit("COALESCE(")
-			w.column(v.Column.Name)
-			w.lit(", 0) + 1")
-			return
-		}
 		w.column(v.Column.Name)
 		w.lit(" + 1")
+	}
+}
+
+func (w *writer) bumpedNow(v *Version) {
+	now := "NOW(" + strconv.Itoa(v.Fsp) + ")"
+	w.lit("COALESCE(GREATEST(" + now + ", ")
+	w.column(v.Column.Name)
+	w.lit(" + INTERVAL " + tick(v.Fsp) + "), " + now + ")")
+}
+
+func (w *writer) bumpedUUID(v *Version) {
+	switch {
+	case v.Column.Class == schema.Binary && v.Length < 32:
+		w.lit("UNHEX(REPLACE(UUID(), '-', ''))")
+	case v.Length > 0 && v.Length < 36:
+		w.lit("REPLACE(UUID(), '-', '')")
+	case w.skips(), w.prepared() && w.assigned.kind != unassigned:
+		// MariaDB's UUID() beside another value makes UUIDs of both.
+		w.lit("CONCAT(UUID())")
+	default:
+		w.lit("UUID()")
 	}
 }
 

@@ -30,7 +30,10 @@ func (w *writer) statusGuard() {
 }
 
 // apart lets f write on. Its pieces are functions, for which the writer must
-// stand in memory of its own; one that does without stays on the stack.
+// stand in memory of its own; one that does without stays on the stack. It is not
+// inlined, so that the copy takes no room in frames that others stand on.
+//
+//go:noinline
 func (w *writer) apart(f func(*writer)) {
 	own := *w
 	f(&own)
