@@ -77,16 +77,16 @@ func (w *world) write(x *actor, a act, fresh map[int]row) verdict {
 		expected = m.expectation(a.id)
 	}
 	soft := a.do == updateRelative && a.by == byRead && w.as.relative == "pass"
-	if expected == "" && !soft && w.as.unread == "refuse" {
-		w.doom(x)
-		return verdict{kind: "unread", id: a.id}
-	}
 	w.enter(x)
 	w.lock(x, a.id)
 	r, there := w.row(x, a.id)
 	switch {
 	case !there && expected == "" && w.as.missing == "pass", there && r.n < a.least:
 		return done(0)
+	case expected == "" && !soft && w.as.unread == "refuse":
+		x.silent = false // the server was asked whether there is a row
+		w.doom(x)
+		return verdict{kind: "unread", id: a.id}
 	case !there:
 		return w.conflict(x, a.id, expected, "")
 	}
