@@ -38,6 +38,13 @@ tables:
 			do(A, "COMMIT", affects(0)),
 			do(direct, "SELECT * FROM goods", gives("1|5|1", "2|6|2")),
 		}},
+		{name: "one that was read long ago is refused though it is gone", setup: setup, policy: "tables: {shop.goods: {version: version, read_ttl: 1ms}}", steps: []step{
+			do(A, "SELECT n FROM goods WHERE id = 1", gives("5")),
+			do(direct, "DELETE FROM goods WHERE id = 1", affects(1)),
+			do(direct, "DO SLEEP(0.01)", fine),
+			do(A, "UPDATE goods SET n = 6 WHERE id = 1", unread("reads count for 1ms")),
+			do(A, "UPDATE goods SET n = 6 WHERE id = 2 AND n > 5", affects(0)),
+		}},
 		{name: "a row that the snapshot does not show", setup: setup, policy: policy, steps: []step{
 			do(A, "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ", affects(0)),
 			do(A, "BEGIN", affects(0)),

@@ -142,9 +142,10 @@ func (s *session) write(g *guarded) (result error) {
 
 // writeUnread refuses a write to a row of which nothing is expected, unless its own
 // condition picks no row: nobody's update can be lost then, and it is carried out
-// under a lock, in case a row has come meanwhile.
+// under a lock, in case a row has come meanwhile. Who has read the row, if long ago, is
+// refused whatever became of it.
 func (s *session) writeUnread(g *guarded, refused *rewrite.Refusal) error {
-	if g.plan.Wider() == nil || g.once() {
+	if refused.Outlived || g.plan.Wider() == nil || g.once() {
 		return s.unbound(g.plan, refused)
 	}
 	rows, failed, err := s.current(g)

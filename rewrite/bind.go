@@ -63,6 +63,8 @@ type Binding struct {
 // bound to.
 type Refusal struct {
 	Unread bool // an unread row, rather than a statement that cannot be proved safe
+	// Outlived says that the row was read, too long ago.
+	Outlived bool
 	// Wider says that the constants may pick several rows: see [Plan.Wider].
 	Wider bool
 	Text  string
@@ -166,7 +168,7 @@ func (p *Plan) unreadAdvice() string {
 
 // Outlived is the refusal of a write that is held against a read of long ago.
 func (p *Plan) Outlived(b *Binding, age time.Duration) *Refusal {
-	return &Refusal{Unread: true, Text: p.Table.outlivedText(p.Table.keyText(b.Key), age)}
+	return &Refusal{Unread: true, Outlived: true, Text: p.Table.outlivedText(p.Table.keyText(b.Key), age)}
 }
 
 // UnknownAge is the age of a read of which it is not known what was seen.
