@@ -18,6 +18,23 @@ import (
 // parsers are kept: one costs far more than a statement.
 var parsers = sync.Pool{New: func() any { return parser.New() }}
 
+// parse reads a statement with a parser of the whole grammar. It is nil where that
+// cannot read it.
+func (e *Env) parse(sql string) ast.StmtNode {
+	ps := parsers.Get().(*parser.Parser)
+	defer parsers.Put(ps)
+	var mode mysql.SQLMode
+	if e.PipesAsConcat {
+		mode = mysql.ModePipesAsConcat
+	}
+	ps.SetSQLMode(mode)
+	node, err := ps.ParseOneStmt(sql, "", "")
+	if err != nil {
+		return nil
+	}
+	return node
+}
+
 // crossCheck reads the statement a second time, with a parser of the whole
 // grammar, and refuses where the two readings differ in anything that the guard
 // rests on: tables, columns that are set, the conditions that AND joins and
@@ -54,15 +71,8 @@ func (p *planner) parse(verb Verb, t *Table) (ast.StmtNode, *Plan) {
 			return nil, refuse(t, "the parser cannot read this %s on %s; write it more plainly", verb, t.Name)
 		}
 	}
-	ps := parsers.Get().(*parser.Parser)
-	defer parsers.Put(ps)
-	var mode mysql.SQLMode
-	if p.env.PipesAsConcat {
-		mode = mysql.ModePipesAsConcat
-	}
-	ps.SetSQLMode(mode)
-	node, err := ps.ParseOneStmt(p.canonicalWithout(p.returning), "", "")
-	if err != nil {
+	node := p.env.parse(p.canonicalWithout(p.returning))
+	if node == nil {
 		return nil, refuse(t, "the parser cannot read this %s on %s; write it more plainly", verb, t.Name)
 	}
 	return node, nil

@@ -4,9 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/pingcap/tidb/pkg/parser"
 	"github.com/pingcap/tidb/pkg/parser/ast"
-	"github.com/pingcap/tidb/pkg/parser/mysql"
 
 	"ifmatch/policy"
 	"ifmatch/schema"
@@ -358,18 +356,7 @@ func (p *planner) parsedInsert(end int) *ast.InsertStmt {
 			return nil // no parameter: a name stands directly behind it
 		}
 	}
-	ps := parsers.Get().(*parser.Parser)
-	defer parsers.Put(ps)
-	var mode mysql.SQLMode
-	if p.env.PipesAsConcat {
-		mode = mysql.ModePipesAsConcat
-	}
-	ps.SetSQLMode(mode)
-	node, err := ps.ParseOneStmt((&planner{reader: &one}).canonical(), "", "")
-	if err != nil {
-		return nil
-	}
-	s, _ := node.(*ast.InsertStmt)
+	s, _ := p.env.parse((&planner{reader: &one}).canonical()).(*ast.InsertStmt)
 	return s
 }
 

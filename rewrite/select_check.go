@@ -1,9 +1,7 @@
 package rewrite
 
 import (
-	"github.com/pingcap/tidb/pkg/parser"
 	"github.com/pingcap/tidb/pkg/parser/ast"
-	"github.com/pingcap/tidb/pkg/parser/mysql"
 )
 
 // sameSelect reads the SELECT a second time, with a parser of the whole grammar,
@@ -15,18 +13,7 @@ func (s *selection) sameSelect() bool {
 	rd.stmt.to = s.end
 	first := *s.planner
 	first.reader = &rd
-	ps := parsers.Get().(*parser.Parser)
-	defer parsers.Put(ps)
-	var mode mysql.SQLMode
-	if s.env.PipesAsConcat {
-		mode = mysql.ModePipesAsConcat
-	}
-	ps.SetSQLMode(mode)
-	node, err := ps.ParseOneStmt(first.canonical(), "", "")
-	if err != nil {
-		return false
-	}
-	x, ok := node.(*ast.SelectStmt)
+	x, ok := s.env.parse(first.canonical()).(*ast.SelectStmt)
 	if !ok || x.Kind != ast.SelectStmtKindSelect || x.With != nil || x.AfterSetOperator != nil || x.Distinct != s.distinct ||
 		x.GroupBy != nil || x.Having != nil || len(x.WindowSpecs) > 0 || x.SelectIntoOpt != nil || x.Limit != nil ||
 		x.Fields == nil || x.From == nil || (x.OrderBy != nil) == s.order.empty() {

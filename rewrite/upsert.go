@@ -3,9 +3,7 @@ package rewrite
 import (
 	"slices"
 
-	"github.com/pingcap/tidb/pkg/parser"
 	"github.com/pingcap/tidb/pkg/parser/ast"
-	"github.com/pingcap/tidb/pkg/parser/mysql"
 
 	"ifmatch/policy"
 	"ifmatch/schema"
@@ -371,18 +369,7 @@ func (p *planner) sameDuplicate(plan *Plan, w tuples, on int) bool {
 // parsed reads the statement, without the tokens of a part, with a parser of the whole
 // grammar. It is nil where that cannot read it.
 func (p *planner) parsed(skip part) ast.StmtNode {
-	ps := parsers.Get().(*parser.Parser)
-	defer parsers.Put(ps)
-	var mode mysql.SQLMode
-	if p.env.PipesAsConcat {
-		mode = mysql.ModePipesAsConcat
-	}
-	ps.SetSQLMode(mode)
-	node, err := ps.ParseOneStmt(p.canonicalWithout(skip), "", "")
-	if err != nil {
-		return nil
-	}
-	return node
+	return p.env.parse(p.canonicalWithout(skip))
 }
 
 // Upserts reports whether the plan is of an INSERT … ON DUPLICATE KEY UPDATE or a
